@@ -39,7 +39,7 @@ class NoTrainableTokens(UserError):
 
 
 def nearest(word: str, known: Iterable[str], limit: int = 3) -> str:
-    """The known names closest to a mistyped one, joined for an error's next step; all of a short list if none is close."""
+    """The known names closest to a mistyped one, joined for an error's next step."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=limit, cutoff=0.5)
     if not close:  # `adapter.rank` is close to nothing whole, but shares its section

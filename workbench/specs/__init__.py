@@ -24,8 +24,8 @@ def parse(values: Mapping[str, Any]) -> Spec:
     """Check a nested mapping, with `section.knob` keys allowed at the top level. Raises UserError, naming the knob."""
     nested = _nest(values)
     stage = nested.get("stage", "sft")
-    if stage not in STAGES:
-        raise UserError("spec.unknown_stage", value=stage, nearest=nearest(str(stage), STAGES))
+    if not isinstance(stage, str) or stage not in STAGES:
+        raise UserError("spec.unknown_stage", value=_short(stage), nearest=nearest(str(stage), STAGES))
     return _checked(STAGES[stage], nested)
 
 
