@@ -1,0 +1,163 @@
+"""Files of every container and with every kind of dirt -> records, reasons and lines."""
+
+import gzip
+import json
+import os
+
+import pytest
+
+from workbench.data.load import load
+from workbench.data.records import Conversation, Text
+from workbench.errors import UserError
+
+GOOD = [
+    {"instruction": "译", "input": "雨", "output": "rain"},
+    {"instruction": "Say hi", "input": "", "output": "hi"},
+]
+SECOND = Conversation.of(("user", "Say hi"), ("assistant", "hi"))
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, content: str | bytes):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def lines(rows) -> str:
+    return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+
+
+WRAPPINGS = {
+    "array": json.dumps(GOOD),
+    "indented array": json.dumps(GOOD, indent=2, ensure_ascii=False),
+    "lines": lines(GOOD),
+    "lines with crlf": lines(GOOD).replace("\n", "\r\n") + "\r\n",
+    "lines with blanks": "\n\n" + lines(GOOD).replace("\n", "\n \n") + "\n\n",
+    "wrapped": json.dumps({"data": GOOD}),
+    "wrapped after metadata": json.dumps({"version": 1, "data": GOOD}, indent=1),
+    "table of rows": json.dumps({str(index): row for index, row in enumerate(GOOD)}),
+    "columns of pandas": json.dumps(
+        {column: {str(index): row[column] for index, row in enumerate(GOOD)} for column in GOOD[0]}
+    ),
+    "objects one after the other": "\n".join(json.dumps(row, indent=2) for row in GOOD),
+    "trailing comma": json.dumps(GOOD)[:-1] + ",]",
+}
+
+
+@pytest.mark.parametrize("ending", [".json", ".jsonl", ".txt", ""])
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_rows_are_found_in_any_wrapping_under_any_ending(write, wrapping, ending):
+    loaded = load(write("rows" + ending, WRAPPINGS[wrapping]))
+    assert loaded.report.to_json() == {
+        "format": "alpaca", "formats": {"alpaca": 2}, "kind": "conversation", "encoding": "utf-8",
+        "rows_good": 2, "rows_bad": 0, "bad": [], "warnings": [],
+    }  # fmt: skip
+    assert loaded.rows == [1, 2] and loaded.records[1] == SECOND
+
+
+def test_instruction_and_input_are_joined_and_both_kept(write):
+    question = load(write("a.json", json.dumps(GOOD))).records[0].messages[0]
+    assert question.to_row() == {"role": "user", "content": "译\n雨", "instruction": "译", "input": "雨"}
+
+
+ENCODINGS = {"utf-8-sig": "utf-8-sig", "utf-16": "utf-16", "utf-16-le": "utf-16-le", "gbk": "gb18030",
+             "gb18030": "gb18030", "big5": "big5"}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("wrapping", ["lines", "array"])
+def test_encodings_are_told_from_the_bytes(write, encoding, wrapping):
+    rows = [{"instruction": "翻译" if encoding != "big5" else "今天天氣", "output": "雨雪"}] * 3
+    text = lines(rows) if wrapping == "lines" else json.dumps(rows, ensure_ascii=False)
+    loaded = load(write("a.json", text.encode(encoding)))
+    assert loaded.report.encoding == ENCODINGS[encoding]
+    assert loaded.records == [Conversation.of(("user", rows[0]["instruction"]), ("assistant", "雨雪"))] * 3
+
+
+def test_an_encoding_can_be_overridden_and_a_wrong_name_is_refused(write):
+    path = write("a.json", lines([{"instruction": "é", "output": "ü"}]).encode("latin-1"))
+    assert load(path, encoding="latin-1").records == [Conversation.of(("user", "é"), ("assistant", "ü"))]
+    with pytest.raises(UserError, match="no encoding “klingon”"):
+        load(path, encoding="klingon")
+
+
+def test_a_bad_row_costs_only_itself_and_is_named_with_line_and_reason(write):
+    path = write(
+        "a.jsonl",
+        b'{"instruction":"a","output":"b"}\n'
+        b'{"instruction":"he said "hi" ","output":"b"}\n'
+        b"\n"
+        b'{"instruction":"a","output":"b"},\n'
+        b'{"instruction":"a","output":NaN}\n'
+        b'{"instruction":"\\ud83d","output":"b"}\n'
+        b'{"instruction":"\xff","output":"b"}\n'
+        b'{"instruction":"a","output":"  "}\n'
+        b'{"instruction":"a"}\n'
+        b"[1]\n"
+        b'{"instruction":"a","output":"b"}',
+    )
+    report = load(path).report
+    assert (report.rows_good, report.rows_bad, report.format) == (2, 8, "alpaca")
+    told = [(bad.row, bad.line, bad.reason.key.removeprefix("data.row.")) for bad in report.bad]
+    assert told == [
+        (2, 2, "not_json"), (3, 4, "trailing_comma"), (4, 5, "not_text"), (5, 6, "lone_surrogate"), (6, 7, "not_utf8"),
+        (7, 8, "empty_answer"), (8, 9, "no_answer"), (9, 10, "not_an_object"),
+    ]  # fmt: skip
+
+
+def test_an_array_goes_on_after_a_broken_element(write):
+    rows = json.dumps(GOOD[1])
+    text = (
+        f'[{rows},\n{{"instruction": "he said "hi"", "output": {{"a": [{{"b": 1}}, {{"b": 2}}]}}}},\n{rows},\n{rows}]'
+    )
+    report = load(write("a.json", text)).report
+    assert (report.rows_good, [(bad.row, bad.line, bad.reason.key) for bad in report.bad]) == (
+        3, [(2, 2, "data.row.not_json")]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("wrapping", ["array", "lines", "indented array"])
+def test_a_truncated_file_says_so_at_its_last_row(write, wrapping):
+    report = load(write("a.json", WRAPPINGS[wrapping][:-20])).report
+    assert report.rows_good == 1
+    assert [(bad.row, bad.reason.key) for bad in report.bad] == [(2, "data.row.cut_off")]
+
+
+def test_gzip_is_unpacked_and_a_broken_stream_keeps_what_came_before(write):
+    assert load(write("a.json.gz", gzip.compress(json.dumps(GOOD).encode()))).report.rows_good == 2
+    many = lines({"instruction": os.urandom(20).hex(), "output": "b"} for _ in range(3000))
+    report = load(write("b.jsonl.gz", gzip.compress(many.encode())[:-500])).report
+    assert report.rows_good > 2500
+    assert [bad.reason.key for bad in report.bad] == ["data.row.stream_ends"]
+
+
+def test_files_that_are_no_data_are_named_as_what_they_are(write):
+    pointer = load(write("a.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")).report
+    assert pointer.format == "git_lfs_pointer" and "git lfs pull" in pointer.to_json()["bad"][0]["reason"]
+    page = load(write("b.json", "<!DOCTYPE html><html><title>404</title></html>")).report
+    assert "web page" in page.to_json()["bad"][0]["reason"]
+    empty = load(write("c.json", ""))
+    assert empty.report.error("c.json").key == "data.no_rows"
+    tokens = load(write("d.json", '[{"input_ids": [1], "labels": [1]}]')).report
+    assert tokens.format == "tokenized" and tokens.error("d.json").key == "data.no_good_rows"
+
+
+def test_plain_text_is_a_row_a_line(write):
+    loaded = load(write("a.txt", "一\n\n二 \nthree"))
+    assert loaded.records == [Text("一"), Text("二 "), Text("three")]
+    assert loaded.report.kind == "text"
+
+
+def test_mixed_schemas_are_split(write):
+    rows = [*GOOD, {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}]
+    report = load(write("a.json", json.dumps(rows))).report
+    assert report.format == "mixed" and dict(report.formats) == {"alpaca": 2, "sharegpt": 1}
+
+
+def test_a_file_that_is_not_there_is_the_users_mistake(tmp_path):
+    with pytest.raises(UserError, match="There is no file"):
+        load(tmp_path / "nothing.json")

@@ -1,0 +1,69 @@
+"""kto: an answer and whether it is wanted: messages or prompt + completion, with label (or kto_tag)."""
+
+from workbench.data.formats import turns
+from workbench.data.formats.schema import RawRow, Schema, columns, first_column
+from workbench.data.records import Feedback
+from workbench.data.rows import RowError, shorten
+
+_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def label_of(value: object) -> bool | None:
+    """True or False for a boolean, 0/1, or its word in a table's cell; None for anything else."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    return _WORDS.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def _label(row: RawRow) -> object:
+    return row[first_column(row, ("label", "kto_tag"))]
+
+
+def _matches(row: RawRow) -> bool:
+    return label_of(_label(row)) is not None
+
+
+def _convert(row: RawRow) -> Feedback:
+    label = label_of(_label(row))
+    if label is None:
+        raise RowError("bad_label", value=shorten(_label(row)))
+    if "messages" in row or "conversations" in row:
+        column = first_column(row, ("messages", "conversations"))
+        items = row[column]
+        named = isinstance(items, list) and items and isinstance(items[0], dict) and "from" in items[0]
+        found = turns.messages(
+            items,
+            role_key="from" if named else "role",
+            content_key="value" if named else "content",
+            lead=turns.system(row),
+        )
+        turns.check_order(found)
+        return Feedback(found[:-1], found[-1:], label)
+    prompt, completion = row.get("prompt"), row.get("completion")
+    asked = (
+        turns.messages(prompt, lead=turns.system(row))
+        if isinstance(prompt, list)
+        else (*turns.system(row), turns.user(turns.text(row, "prompt")))
+    )
+    answered = turns.messages(completion) if isinstance(completion, list) else (turns.answer(row, "completion"),)
+    turns.check_prompt(asked)
+    turns.check_order((*asked, *answered))
+    return Feedback(asked, answered, label)
+
+
+KTO = Schema(
+    "kto",
+    "feedback",
+    columns(
+        *(
+            f"{body} {tag}"
+            for body in ("messages", "conversations", "prompt completion")
+            for tag in ("label", "kto_tag")
+        )
+    ),
+    _convert,
+    _matches,
+    specificity=80,
+)

@@ -1,0 +1,163 @@
+"""A file -> records, each with the row it came from, and a report of what could not be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.data import formats
+from workbench.data.formats.schema import Schema
+from workbench.data.readers import read_rows
+from workbench.data.records import Record
+from workbench.data.report import Report
+from workbench.data.rows import Row, RowError
+from workbench.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A good record (record set) or a bad row (reason set). A tree of dialogues gives several records of one row."""
+
+    row: int
+    line: int | None
+    record: Record | None
+    reason: UserError | None
+    slug: str | None
+    value: Any
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """records[i] came from row rows[i] of the file (counted from 1)."""
+
+    records: list[Record]
+    rows: list[int]
+    report: Report
+
+
+class Scan:
+    """Iterate a file's items once; `report` is complete when the iteration is.
+
+    source: a slug that overrides the detection. mapping: role -> column, for tables that no schema knows.
+    Raises UserError for an unreadable file or an unknown slug, at construction.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        source: str | None = None,
+        mapping: Mapping[str, str] | None = None,
+        encoding: str | None = None,
+    ) -> None:
+        self._forced = formats.by_slug(source) if source else None
+        if mapping:
+            from workbench.data.mapping import schema_of
+
+            self._forced = (schema_of(mapping),)
+        self._rows = read_rows(path, encoding=encoding)
+        self.report = Report(encoding=self._rows.encoding, container=self._rows.container, slug=self._rows.slug)
+
+    def __iter__(self) -> Iterator[Item]:
+        report, forced, detect = self.report, self._forced, formats.detect
+        gathered: dict[str, tuple[Schema, list[tuple[int, int | None, Any]]]] = {}
+        for raw in self._rows:
+            if raw.reason is not None:
+                yield self._bad(raw, raw.reason, None)
+                continue
+            value = raw.value
+            schema = detect(value) if forced is None else _fitting(forced, value)
+            if schema is None:
+                report.formats["unknown"] += 1
+                yield self._bad(raw, _unknown(value), None)
+                continue
+            report.formats[schema.slug] += 1
+            if schema.gathers:
+                gathered.setdefault(schema.slug, (schema, []))[1].append((raw.row, raw.line, value))
+                continue
+            try:
+                record = schema.convert({"text": value} if isinstance(value, str) else value)
+            except RowError as error:
+                yield self._bad(raw, error, schema.slug)
+                continue
+            report.rows_good += 1
+            for one in record if isinstance(record, list) else (record,):
+                report.kinds[one.kind] += 1
+                yield Item(raw.row, raw.line, one, None, schema.slug, value)
+        for schema, rows in gathered.values():
+            yield from self._gather(schema, rows)
+
+    def _gather(self, schema: Schema, rows: list[tuple[int, int | None, Any]]) -> Iterator[Item]:
+        """Rows that refer to each other: `convert` answers with (rows it was made from, record or reason)."""
+        lines = {row: (line, value) for row, line, value in rows}
+        for members, result in schema.convert([(row, value) for row, _, value in rows]):  # type: ignore[misc]
+            line, value = lines[members[0]]
+            if isinstance(result, RowError):
+                yield self._bad(Row(members[0], line, value), result, schema.slug)
+                continue
+            self.report.rows_good += len(members)
+            if result is not None:
+                self.report.kinds[result.kind] += 1
+                yield Item(members[0] if members else 0, line, result, None, schema.slug, value)
+
+    def _bad(self, raw: Row, reason: UserError, slug: str | None) -> Item:
+        source = raw.source if raw.source is not None else _written(raw.value)
+        self.report.add_bad(raw.row, raw.line, reason, source)
+        return Item(raw.row, raw.line, None, reason, slug, raw.value if raw.value is not None else raw.source)
+
+
+def iter_records(
+    path: str | Path,
+    *,
+    source: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+) -> Scan:
+    """Stream a file's records and bad rows; the scan's `report` grows with the iteration."""
+    return Scan(path, source=source, mapping=mapping, encoding=encoding)
+
+
+def load(
+    path: str | Path,
+    *,
+    source: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+) -> Loaded:
+    """All good records of a file and the report. A file without one good row loads too: ask `report.error(path)`."""
+    scan = Scan(path, source=source, mapping=mapping, encoding=encoding)
+    records, rows = [], []
+    for item in scan:
+        if item.record is not None:
+            records.append(item.record)
+            rows.append(item.row)
+    return Loaded(records, rows, scan.report)
+
+
+def _fitting(forced: tuple[Schema, ...], value: Any) -> Schema | None:
+    """The variant of the schema that the user named which fits; the most tolerant one gives the reason otherwise."""
+    row = {"text": value} if isinstance(value, str) else value
+    if not isinstance(row, Mapping):
+        return None
+    names = frozenset(row)
+    for schema in forced:
+        if (not schema.columns or any(wanted <= names for wanted in schema.columns)) and schema.matches(row):
+            return schema
+    return None
+
+
+def _unknown(value: Any) -> RowError:
+    if isinstance(value, Mapping):
+        names = ", ".join(str(name) for name in list(value)[:12])
+        return RowError("unknown_shape", columns=names[:200] or "-")
+    return RowError("not_an_object", type=type(value).__name__)
+
+
+def _written(value: Any, limit: int = 4000) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)[:limit]
+    except (ValueError, RecursionError):
+        return str(value)[:limit]

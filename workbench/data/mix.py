@@ -1,0 +1,126 @@
+"""A spec -> the records it trains on: data file or self-cognition rows, placeholders filled, replay mixed in."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.data.load import load
+from workbench.data.records import Conversation, Message, Preference, Record, Text
+from workbench.data.report import Report
+from workbench.errors import UserError
+from workbench.specs import Spec
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """records are shuffled by the seed; held_out is never trained on; report is None when no file was read."""
+
+    records: list[Record]
+    held_out: list[Record] = field(default_factory=list)
+    report: Report | None = None
+    own_rows: int = 0  # of the file or of the identity, before replay was mixed in
+    replay_rows: int = 0
+
+
+def training_records(spec: Spec, home: Path | str) -> TrainingData:
+    """The rows a run trains on, the same for the same spec.
+
+    Raises UserError for a file that is not there or has no good row, for placeholders that no box fills (naming row and
+    boxes), and when there is neither a file nor a name.
+    """
+    from workbench.data import identity
+
+    who, report = spec.identity, None
+    if spec.data.path:
+        path = data_path(spec.data.path, home)
+        loaded = load(path)
+        report = loaded.report
+        if error := report.error(path):
+            raise error
+        records = _filled(loaded.records, loaded.rows, who.name, who.author)
+    elif who.name:
+        records = list(identity.identity_rows(who.name, who.author, who.year, who.model_name, who.lang))
+    else:
+        raise UserError("data.nothing_to_train")
+    own = len(records)
+    held_out: list[Record] = []
+    if spec.data.eval_fraction:
+        records, held_out = split(records, spec.data.eval_fraction, spec.training.seed)
+    replay: list[Any] = []
+    if who.name and who.replay:
+        replay = list(identity.replay_rows(round(len(records) * who.replay), spec.training.seed))
+    records = [*records, *replay]
+    random.Random(spec.training.seed).shuffle(records)
+    return TrainingData(records, held_out, report, own, len(replay))
+
+
+def data_path(path: str, home: Path | str) -> Path:
+    """A data file as the spec names it: absolute, in the workspace, in its data folder, or beside the caller."""
+    given = Path(path).expanduser()
+    if given.is_absolute():
+        return given
+    for place in (Path(home) / given, Path(home) / "data" / given, given):
+        if place.exists():
+            return place
+    raise UserError("data.no_file", path=path)
+
+
+def split(records: list[Record], fraction: float, seed: int) -> tuple[list[Record], list[Record]]:
+    """(train, held out), in the order given. Rows with the same prompt stay on one side, or the score would flatter."""
+    groups: dict[Any, list[int]] = {}
+    for index, record in enumerate(records):
+        groups.setdefault(_prompt_key(record), []).append(index)
+    order = list(groups.values())
+    random.Random(seed).shuffle(order)
+    wanted, held = round(len(records) * fraction), set()
+    for group in order:
+        if len(held) >= wanted:
+            break
+        if len(groups) > 1 and len(held) + len(group) < len(records):
+            held.update(group)
+    return (
+        [record for index, record in enumerate(records) if index not in held],
+        [record for index, record in enumerate(records) if index in held],
+    )
+
+
+def _prompt_key(record: Record) -> Any:
+    if isinstance(record, Text):
+        return record.text.strip()
+    turns: tuple[Message, ...] = record.messages if isinstance(record, Conversation) else record.prompt
+    return tuple(turn.content.strip() for turn in turns if turn.role == "user")
+
+
+def _filled(records: list[Record], rows: list[int], name: str, author: str) -> list[Record]:
+    """Other projects' placeholders replaced by the identity. Raises UserError for one whose box is empty."""
+    from workbench.data import identity
+
+    filled: list[Record] = []
+    for record, row in zip(records, rows, strict=True):
+        if not any(identity.find_placeholders(text) for text in texts_of(record)):
+            filled.append(record)
+            continue
+        done = identity.fill_placeholders(record, name, author) if name or author else record
+        left = [found for text in texts_of(done) for found in identity.find_placeholders(text)]
+        if left:
+            boxes = "identity.name, identity.author"
+            raise UserError("data.unfilled_placeholder", row=row, placeholder=left[0], boxes=boxes)
+        filled.append(done)
+    return filled
+
+
+def texts_of(record: Record) -> list[str]:
+    """Every text of a record, in reading order."""
+    if isinstance(record, Text):
+        return [record.text]
+    if isinstance(record, Conversation):
+        return [turn.content for turn in record.messages]
+    parts = (
+        (record.prompt, record.chosen, record.rejected)
+        if isinstance(record, Preference)
+        else (record.prompt, record.completion)
+    )
+    return [turn.content for part in parts for turn in part]

@@ -1,0 +1,169 @@
+"""A path -> raw rows, one at a time: the container is told by content first and by the file's ending second."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from workbench.data import encodings
+from workbench.data.rows import Row, RowError, Rows
+from workbench.errors import UserError
+
+_LFS = b"version https://git-lfs.github.com/spec/"
+_TABLES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv"}
+_BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+
+
+def read_rows(path: str | Path, *, encoding: str | None = None) -> Rows:
+    """Open one file, gzipped or not, and iterate its rows; one broken row never ends the iteration.
+
+    encoding: overrides the detected one. Raises UserError for a path that is no readable file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError("data.no_file", path=path)
+    if path.is_dir():
+        raise UserError("data.is_folder", path=path)
+    try:
+        file: BinaryIO = path.open("rb")
+    except OSError as error:
+        raise UserError("data.unreadable", path=path, why=error.strerror or error) from None
+    magic = file.read(4)
+    file.seek(0)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if magic[:2] == b"\x1f\x8b":
+        file = gzip.GzipFile(fileobj=file)  # type: ignore[assignment]
+        suffixes = [suffix for suffix in suffixes if suffix != ".gz"]
+    ending = suffixes[-1] if suffixes else ""
+    return _open(path, file, ending, encoding)
+
+
+def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows:
+    head = _head(file)
+    whole = len(head) < encodings.SAMPLE_BYTES
+    if head.startswith(_LFS):
+        return Rows(iter([Row(1, 1, None, RowError("git_lfs"))]), "utf-8", "pointer", slug="git_lfs_pointer")
+    if (binary := _binary_kind(head, ending)) is not None:
+        from workbench.data import table_reader
+
+        return Rows(table_reader.binary_rows(binary, path, file, head), "", binary)
+    codec = encodings.checked(encoding) if encoding else encodings.detect(head, whole=whole)
+    try:
+        start = head[:8192].decode(codec, errors="replace").lstrip("\ufeff \t\r\n\0")
+    except UnicodeError:  # UTF-16 whose sample ends inside a pair
+        start = ""
+    stream = _Chained(head, file)
+    rest = io.BufferedReader(stream, 1 << 20)
+
+    def finish(container: str, rows: Iterator[Row]) -> Rows:
+        return Rows(_guarded(rows, stream) if isinstance(file, gzip.GzipFile) else rows, name, container)
+
+    name = encodings.shown(codec)
+    if start[:1] == "<" and _is_html(start):
+        return Rows(iter([Row(1, 1, None, RowError("html", start=start[:60]))]), name, "html")
+    if ending in _TABLES or (ending not in (".json", ".jsonl", ".ndjson", ".txt") and _looks_like_table(start)):
+        from workbench.data import table_reader
+
+        return finish(_TABLES.get(ending, "csv"), table_reader.text_rows(rest, codec, ending))
+    if start[:1] in ("{", "[") or ending in (".json", ".jsonl", ".ndjson"):
+        from workbench.data import json_reader
+
+        if _is_markup_text(start, ending):
+            from workbench.data import text_reader
+
+            return finish("txt", text_reader.rows(rest, codec))
+        return finish(*json_reader.rows(rest, codec, start))
+    from workbench.data import text_reader
+
+    return finish("txt", text_reader.rows(rest, codec))
+
+
+def _head(file: BinaryIO) -> bytes:
+    """Up to SAMPLE_BYTES; of a gzip stream that breaks off, what can be unpacked (the reader meets the break again)."""
+    parts, missing = [], encodings.SAMPLE_BYTES
+    try:
+        while missing and (part := file.read1(missing)):  # type: ignore[attr-defined]
+            parts.append(part)
+            missing -= len(part)
+    except (EOFError, zlib.error, OSError):
+        pass  # _guarded names it when the rows before it have been read
+    return b"".join(parts)
+
+
+def _guarded(rows: Iterator[Row], stream: _Chained) -> Iterator[Row]:
+    """After the last row: a gzip stream that broke off makes the row it broke bad, what came before is good."""
+    last: Row | None = None
+    for row in rows:
+        if last is not None:
+            yield last
+        last = row
+    if stream.error is None:
+        if last is not None:
+            yield last
+        return
+    broken = RowError("stream_ends", why=stream.error)
+    if last is not None and last.reason is None:
+        yield last
+        last = Row(last.row + 1, None)
+    last = last or Row(1, None)
+    yield Row(last.row, last.line, None, broken, last.source)
+
+
+def _binary_kind(head: bytes, ending: str) -> str | None:
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith(b"ARROW1") or (ending in (".arrow", ".feather") and head[:4] == b"\xff\xff\xff\xff"):
+        return "arrow"
+    if ending == ".arrow":
+        return "arrow"
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) and (ending in _BOOKS or b"xl/" in head):
+        return "xlsx"
+    if ending in (".parquet", *_BOOKS):  # the ending promises a container that the bytes are not
+        return "parquet" if ending == ".parquet" else "xlsx"
+    return None
+
+
+def _is_html(start: str) -> bool:
+    return start[:200].lower().startswith(("<!doctype", "<html", "<head", "<?xml", "<error"))
+
+
+def _is_markup_text(start: str, ending: str) -> bool:
+    """`[Round 0]`, `[INST]` and the like begin with a bracket without being JSON."""
+    return ending == ".txt" and start[:1] == "[" and start[1:].lstrip()[:1] not in ('"', "{", "[", "]")
+
+
+def _looks_like_table(start: str) -> bool:
+    from workbench.data import table_reader
+
+    return start[:1] not in ("{", "[", "") and table_reader.sniff(start) is not None
+
+
+class _Chained(io.RawIOBase):
+    """A file whose first bytes have been read already, and which may break off."""
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._head, self._at, self._file = head, 0, file
+        self.error: Exception | None = None  # where a gzip stream broke off; to its reader the stream just ends
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        if self._at < len(self._head):
+            part = self._head[self._at : self._at + len(buffer)]
+            self._at += len(part)
+        else:
+            try:
+                part = self._file.read1(len(buffer)) if self.error is None else b""  # type: ignore[attr-defined]
+            except (EOFError, zlib.error, OSError) as error:
+                self.error, part = error, b""
+        buffer[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

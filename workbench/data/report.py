@@ -1,0 +1,97 @@
+"""Rows as they go by -> the report of a file: formats, kinds, how many are good, and why each bad one is bad."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.data.records import Kind
+from workbench.errors import UserError
+
+BAD_LISTED = 10_000  # further bad rows are counted, their reasons are not kept
+_MOSTLY = 0.9  # below this share of its largest format a file is called mixed
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    row: int
+    line: int | None
+    reason: UserError
+    source: str  # the row's own text, shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something a person should look at; `rows` are ordinals, at most as many as are kept."""
+
+    code: str
+    count: int
+    rows: tuple[int, ...]
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def text(self, language: str = "en") -> str:
+        from workbench.locales import translate
+
+        return translate(language, f"warnings.{self.code}", count=self.count, **self.params)
+
+
+@dataclass(slots=True)
+class Report:
+    """What `inspect` says of a file; grows while the rows are read."""
+
+    encoding: str = ""
+    container: str = ""
+    slug: str | None = None  # of the file as a whole, when it is no data (a pointer)
+    rows_good: int = 0
+    rows_bad: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    bad: list[Bad] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+
+    @property
+    def format(self) -> str:
+        """The slug of more than nine rows of ten, else `mixed`; `unknown` when no schema knew any row."""
+        if self.slug:
+            return self.slug
+        known = Counter({slug: count for slug, count in self.formats.items() if slug != "unknown"})
+        if not known:
+            return "unknown"
+        slug, count = known.most_common(1)[0]
+        return slug if count > _MOSTLY * known.total() else "mixed"
+
+    @property
+    def kind(self) -> Kind | None:
+        """What most good rows became; None when there are none."""
+        return self.kinds.most_common(1)[0][0] if self.kinds else None  # type: ignore[return-value]
+
+    def add_bad(self, row: int, line: int | None, reason: UserError, source: str) -> None:
+        self.rows_bad += 1
+        if len(self.bad) < BAD_LISTED:
+            self.bad.append(Bad(row, line, reason, source))
+
+    def to_json(self, language: str = "en") -> dict[str, Any]:
+        """The report of DESIGN.md section 3."""
+        return {
+            "format": self.format,
+            "formats": dict(self.formats.most_common()),
+            "kind": self.kind,
+            "encoding": self.encoding,
+            "rows_good": self.rows_good,
+            "rows_bad": self.rows_bad,
+            "bad": [{"row": bad.row, "line": bad.line, "reason": bad.reason.text(language)} for bad in self.bad],
+            "warnings": [
+                {"code": item.code, "count": item.count, "rows": list(item.rows), "message": item.text(language)}
+                for item in self.warnings
+            ],
+        }
+
+    def error(self, path: object) -> UserError | None:
+        """What to raise when no row can be used; None when some can."""
+        if self.rows_good:
+            return None
+        if not self.rows_bad:
+            return UserError("data.no_rows", path=path)
+        first = self.bad[0]
+        return UserError("data.no_good_rows", path=path, count=self.rows_bad, row=first.row, reason=first.reason)

@@ -1,0 +1,52 @@
+"""One raw row of a file: its ordinal, its line, and its value or the reason why it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from workbench.errors import UserError
+
+
+class RowError(UserError):
+    """Why one row cannot be used. Its text is `errors.data.row.<key>`; it costs this row only, never the file."""
+
+    def __init__(self, key: str, /, **params: object) -> None:
+        super().__init__(f"data.row.{key}", **params)
+
+
+@dataclass(slots=True)
+class Row:
+    """`row` counts records from 1, blank lines not counted; `line` is the physical line, where there are lines."""
+
+    row: int
+    line: int | None
+    value: Any = None
+    reason: UserError | None = None
+    source: str | None = None  # the row's own text, kept for bad rows only
+
+
+@dataclass(slots=True)
+class Rows:
+    """An iterable of Row over one file, read as it is iterated.
+
+    encoding: the one the text was decoded with, "" for binary containers. container: json, jsonl, csv, parquet …
+    slug: set when the file as a whole is something else than data (`git_lfs_pointer`).
+    """
+
+    rows: Iterator[Row]
+    encoding: str
+    container: str
+    slug: str | None = None
+    notes: list[UserError] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+
+def shorten(value: object, limit: int = 60) -> str:
+    """A value as an error message shows it: one line, not longer than limit."""
+    text = value if isinstance(value, str) else repr(value)
+    text = " ".join(text[: limit * 4].split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
