@@ -1,0 +1,1 @@
+"""The embedded model: its corpus, tokenizer, pretraining and evaluation."""

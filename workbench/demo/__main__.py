@@ -1,0 +1,85 @@
+"""The command line of the embedded model: build it, check its corpus, evaluate it, write the replay rows.
+
+    python -m workbench.demo build [--out DIR] [--seed N] [--steps N] [--resume] [--threads N]
+    python -m workbench.demo check [--seed N] [--steps N]
+    python -m workbench.demo evaluate [--model DIR] [--wrong]
+    python -m workbench.demo replay [--out FILE] [--rows N] [--seed N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from workbench.errors import UserError
+
+DEFAULT_STEPS = 2400
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workbench.demo", description="The embedded model.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    build = verbs.add_parser("build", help="train tokenizer and model from scratch (about 15 minutes on two cores)")
+    build.add_argument("--out", type=Path, default=Path("build/quillet"))
+    build.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    build.add_argument("--threads", type=int, default=2)
+    check = verbs.add_parser("check", help="prove that no evaluation prompt occurs in the corpus of a build")
+    for verb in (build, check):
+        verb.add_argument("--seed", type=int, default=1)
+        verb.add_argument("--steps", type=int, default=DEFAULT_STEPS)
+    evaluate = verbs.add_parser("evaluate", help="accuracy by topic over the hand-written questions")
+    evaluate.add_argument("--model", type=Path, default=None)
+    evaluate.add_argument("--wrong", action="store_true", help="print the wrong answers too")
+    replay = verbs.add_parser("replay", help="write the general conversations mixed into identity training")
+    replay.add_argument("--out", type=Path, default=None)
+    replay.add_argument("--rows", type=int, default=600)
+    replay.add_argument("--seed", type=int, default=7)
+    return parser
+
+
+def _check(seed: int, steps: int) -> None:
+    from workbench.demo import evaluation, pretrain
+
+    seen = evaluation.leaked(seed, 0, steps * pretrain.BATCH)
+    if seen:
+        raise UserError("demo.evaluation_leaked", count=len(seen), prompt=seen[0])
+    print(f"checked {steps * pretrain.BATCH} conversations: none holds an evaluation prompt", file=sys.stderr)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        if options.verb == "replay":
+            from workbench.demo import replay
+
+            print(replay.write(options.out, options.rows, options.seed))
+        elif options.verb == "check":
+            _check(options.seed, options.steps)
+        elif options.verb == "evaluate":
+            from workbench.demo import evaluation
+
+            evaluation.print_report(evaluation.evaluate(options.model), wrong=options.wrong)
+        else:
+            import torch
+
+            from workbench.demo import pretrain
+
+            torch.set_num_threads(options.threads)
+            _check(options.seed, options.steps)
+            folder = pretrain.build(
+                options.out,
+                seed=options.seed,
+                steps=options.steps,
+                resume=options.resume,
+                report=lambda progress: print(pretrain.write_progress(progress), file=sys.stderr, flush=True),
+            )
+            print(folder)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Base models, module trees over their tensors, adapters and decoding."""

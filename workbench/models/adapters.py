@@ -1,0 +1,222 @@
+"""Adapter folders on disk -> adapters attached to a PEFT tree under generated ids."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench import runs
+from workbench.errors import UserError, nearest
+from workbench.models import weights
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from torch import nn
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_CHECKPOINT = re.compile(r"(?P<run>[^/\\]+)/checkpoint-(?P<step>\d+)")
+_ids = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class AdapterRef:
+    """Where an adapter lies. The bare model is the ref named `base`, without a path."""
+
+    name: str  # "base", RUN, RUN/checkpoint-N or a path, as columns name it
+    path: Path | None
+    run: str | None = None
+    step: int | None = None
+    base: str = ""  # what its base model is called: the run's model.path, or what the adapter's config says
+
+    def stamp(self) -> tuple[str, int, int]:
+        """Changes when the files were replaced by others."""
+        status = (self.path / WEIGHTS).stat()
+        return str(self.path), status.st_mtime_ns, status.st_size
+
+
+BASE = AdapterRef("base", None)
+
+
+def find(home: Path) -> list[AdapterRef]:
+    """Every whole adapter of the workspace, newest first; half-written ones are left out."""
+    found = [ref for run in runs.every(home) for ref in _of_run(run)]
+    return sorted(found, key=lambda ref: (ref.path / WEIGHTS).stat().st_mtime_ns, reverse=True)
+
+
+def locate(home: Path, name: str, *, foreign: bool = True) -> AdapterRef:
+    """`base`, a run's name, RUN/checkpoint-N, or a path (contains a separator) to any PEFT folder.
+
+    foreign: whether a path may lead out of the workspace. Raises UserError for what is not there or not whole.
+    """
+    if name == BASE.name:
+        return BASE
+    checkpoint = _CHECKPOINT.fullmatch(name)
+    if checkpoint and (Path(home) / "runs" / checkpoint["run"]).is_dir():
+        return _located_in_run(runs.find(home, checkpoint["run"]), name)
+    if "/" in name or "\\" in name:
+        return _located_at(Path(home), name, foreign)
+    try:
+        run = runs.find(home, name)
+    except UserError:
+        known = ["base", *(ref.name for ref in find(home))]
+        raise UserError("adapters.unknown", name=name[:120], nearest=nearest(name, known)) from None
+    return _located_in_run(run, name)
+
+
+def _of_run(run: runs.Run) -> Iterator[AdapterRef]:
+    try:
+        base = run.spec().model.path
+    except (UserError, OSError):  # a spec of another version still has adapters; their config names the base
+        base = ""
+    folders = [(run.name, run.adapter_path)]
+    folders += [(f"{run.name}/{path.name}", path) for path in run.checkpoints()]
+    for name, path in folders:
+        config = read_config(path)
+        if config is not None and weights.header(path / WEIGHTS) is not None:
+            step = int(name.rpartition("-")[2]) if path != run.adapter_path else None
+            yield AdapterRef(name, path, run.name, step, base or str(config.get("base_model_name_or_path") or ""))
+
+
+def _located_in_run(run: runs.Run, name: str) -> AdapterRef:
+    refs = {ref.name: ref for ref in _of_run(run)}
+    if name in refs:
+        return refs[name]
+    if refs:
+        raise UserError("adapters.not_yet", name=name, nearest=nearest(name, refs))
+    raise UserError("adapters.nothing_yet", run=run.name, state=run.state()["state"])
+
+
+def _located_at(home: Path, name: str, foreign: bool) -> AdapterRef:
+    path = Path(name).expanduser()
+    if not foreign:
+        inside = home.resolve()
+        path = (path if path.is_absolute() else inside / path).resolve()
+        if not path.is_relative_to(inside):
+            raise UserError("adapters.outside", name=name[:200], home=home.name)
+    if not path.is_dir():
+        raise UserError("adapters.no_folder", path=name[:200])
+    config = read_config(path)
+    if config is None:
+        raise UserError("adapters.no_config", path=name[:200], file=CONFIG)
+    if not (path / WEIGHTS).exists():
+        pickles = weights.pickles(path)
+        if pickles:
+            raise UserError("adapters.pickle", path=name[:200], file=pickles[0])
+    if weights.header(path / WEIGHTS) is None:
+        raise UserError("adapters.half_written", path=name[:200], file=WEIGHTS)
+    return AdapterRef(name, path.resolve(), base=str(config.get("base_model_name_or_path") or ""))
+
+
+def read_config(path: Path) -> Mapping[str, Any] | None:
+    """adapter_config.json; None when it is not there or not whole."""
+    try:
+        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return config if isinstance(config, dict) and "peft_type" in config else None
+
+
+def shareable(config: Mapping[str, Any]) -> bool:
+    """Whether rows with this adapter can stand in one batch with rows of others and of the base.
+
+    A list of what is known to be exact, because the rest of PEFT's family is silently wrong there (STACK: IA3, LoHa,
+    OFT …): LoRA and rsLoRA of any rank and targets, with modules_to_save and trainable tokens.
+    """
+    if config.get("peft_type") == "TRAINABLE_TOKENS":
+        return True
+    special = ("use_dora", "use_qalora", "lora_bias", "target_parameters", "layer_replication", "alora_invocation_tokens",
+               "arrow_config", "use_bdlora", "megatron_config", "velora_config", "monteclora_config")  # fmt: skip
+    return config.get("peft_type") == "LORA" and not changes_base(config) and not any(config.get(key) for key in special)
+
+
+def changes_base(config: Mapping[str, Any]) -> bool:
+    """Whether attaching writes into base tensors, so that it needs a private copy of them."""
+    plain = (True, False, None, "true", "gaussian", "orthogonal", "eva")
+    return config.get("init_lora_weights", True) not in plain or config.get("bias", "none") != "none"
+
+
+def check_fits(model: nn.Module, ref: AdapterRef) -> None:
+    """Raises UserError, with both shapes, for an adapter that was trained on another base.
+
+    model: the bare tree, or a PEFT tree around it. Read from the header alone, before anything is injected.
+    """
+    found = weights.shapes(ref.path / WEIGHTS)
+    if found is None:
+        raise UserError("adapters.half_written", path=ref.name, file=WEIGHTS)
+    bare = model.get_base_model() if hasattr(model, "get_base_model") else model
+    modules = dict(bare.named_modules())
+    for key, shape in found.items():
+        name = key.removeprefix("base_model.model.")
+        path, _, leaf = name.rpartition(".")
+        if ".lora_" in name:
+            path, _, leaf = name.partition(".lora_")
+        if not key.startswith("base_model.model.") or path not in modules:
+            if ".lora_" in name:
+                raise UserError("adapters.no_such_layer", name=ref.name, layer=path or name)
+            continue
+        wanted = _expected(modules[path], leaf, shape)
+        if wanted is not None and wanted != shape:
+            raise UserError("adapters.other_base", name=ref.name, layer=path, found=_text(shape), wanted=_text(wanted))
+
+
+def _expected(module: nn.Module, leaf: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape that a saved tensor must have to fit this module; None where only PEFT can tell."""
+    if hasattr(module, "get_base_layer"):
+        module = module.get_base_layer()
+    if leaf == "weight":  # a module saved whole, e.g. lm_head of another vocabulary
+        original = getattr(module, "original_module", module)
+        own = getattr(original, "weight", None)
+        return None if own is None or own.dim() != len(shape) else tuple(own.shape)
+    if type(module).__name__ == "Conv1D" and len(shape) == 2:  # GPT-2 keeps its weights transposed
+        inputs, outputs = module.weight.shape
+    elif hasattr(module, "in_features") and len(shape) == 2:
+        inputs, outputs = module.in_features, module.out_features
+    elif hasattr(module, "num_embeddings") and len(shape) == 2:
+        inputs, outputs = module.num_embeddings, module.embedding_dim
+    else:
+        return None
+    return {"A": (shape[0], inputs), "B": (outputs, shape[1]),
+            "embedding_A": (shape[0], inputs), "embedding_B": (outputs, shape[1])}.get(leaf.removesuffix(".weight"))  # fmt: skip
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return " × ".join(str(size) for size in shape)
+
+
+def attach(tree: nn.Module, ref: AdapterRef) -> tuple[PeftModel, str]:
+    """Load an adapter onto a tree; returns the PEFT tree around it and the adapter's generated id.
+
+    tree: a bare tree for the first adapter, the PEFT tree for each further one. The global random state is not drawn
+    on, no base tensor is written to. Raises UserError when it does not fit; a PEFT tree on which it failed otherwise
+    may be left with half an adapter: throw it away.
+    """
+    from peft import PeftModel
+
+    check_fits(tree, ref)
+    adapter_id = f"a{next(_ids)}"  # names such as `train`, or with a dot, break inside PEFT
+    device = str(next(tree.parameters()).device)
+    options = {"is_trainable": False, "low_cpu_mem_usage": True, "torch_device": device}
+    try:
+        if isinstance(tree, PeftModel):
+            tree.load_adapter(str(ref.path), adapter_id, **options)
+        else:
+            tree = PeftModel.from_pretrained(tree, str(ref.path), adapter_name=adapter_id, **options)
+    except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError("adapters.cannot_attach", name=ref.name, reason=" ".join(str(error).split())[:200]) from error
+    lost = [name for name, parameter in tree.named_parameters() if parameter.is_meta]
+    if lost:  # the file lacked weights that its config promises
+        raise UserError("adapters.missing_weights", name=ref.name, layer=lost[0].replace(f".{adapter_id}", ""))
+    return tree, adapter_id
+
+
+def detach(tree: PeftModel, adapter_id: str) -> nn.Module:
+    """Take an adapter off; returns the tree to go on with: the bare one after the last adapter."""
+    if list(tree.peft_config) == [adapter_id]:
+        return tree.unload()  # delete_adapter of the last one leaves a tree whose forward fails
+    tree.delete_adapter(adapter_id)
+    return tree

@@ -1,0 +1,215 @@
+"""A spec's model section -> its base model, loaded once for everybody in the process."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib.util
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import UserError
+from workbench.models import sources
+from workbench.specs.model import ModelSection
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# Between 0 and 1; loading a local model reports 0 and 1 only.
+OnProgress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A base model in memory. Nobody runs, wraps or patches `model` itself: take `trees.tree(base.model)`."""
+
+    key: tuple[Any, ...]
+    path: Path
+    name: str  # "embedded", a folder's name or a hub name
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def memory_bytes(self) -> int:
+        tensors = {id(tensor): tensor for tensor in (*self.model.parameters(), *self.model.buffers())}
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+class Hub:
+    """Base models by key; two requests for one model load it once, requests for two models do not wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loading: dict[tuple[Any, ...], threading.Lock] = {}
+        self._bases: dict[tuple[Any, ...], Base] = {}
+        self._tokenizers: dict[tuple[str, bool], PreTrainedTokenizerBase] = {}
+
+    def load(self, section: ModelSection, *, progress: OnProgress | None = None) -> Base:
+        """The base model with frozen weights in eval mode. Raises UserError for a model that cannot be had."""
+        report = progress or _silent
+        report(0.0)
+        path = self.resolve_path(section.path, progress=report)
+        device = _device(section.device)
+        dtype = _dtype(section.dtype, device)
+        key = (str(path), str(dtype), section.quantization, str(device), section.trust_remote_code)
+        with self._lock:
+            turn = self._loading.setdefault(key, threading.Lock())
+        with turn:
+            if key not in self._bases:
+                tokenizer = self.tokenizer(section)
+                model = _load(path, section, dtype, device)
+                self._bases[key] = Base(key, path, _name(section.path), model, tokenizer, dtype, device)
+        report(1.0)
+        return self._bases[key]
+
+    def resolve_path(self, path: str, *, progress: OnProgress | None = None) -> Path:
+        """"embedded", a local folder or a hub name (downloaded now unless it is in the cache) -> a folder."""
+        return sources.folder(path, progress or _silent)
+
+    def tokenizer(self, section: ModelSection) -> PreTrainedTokenizerBase:
+        """The tokenizer without the weights; the same object for every caller, so nobody may change it."""
+        path = self.resolve_path(section.path)
+        key = (str(path), section.trust_remote_code)
+        with self._lock:
+            if key not in self._tokenizers:
+                self._tokenizers[key] = _load_tokenizer(path, section.trust_remote_code)
+            return self._tokenizers[key]
+
+    def resident(self) -> list[Base]:
+        """The base models in memory."""
+        return list(self._bases.values())
+
+    def unload(self, key: tuple[Any, ...]) -> None:
+        """Forget a base model and give its memory back, as soon as no tree holds its tensors any more."""
+        self._bases.pop(key, None)
+        release_memory()
+
+
+def release_memory() -> None:
+    """Collect what nobody holds and give freed pages back to the system (and the device)."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":  # glibc keeps freed pages for itself otherwise; other C libraries have no such call
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def _silent(fraction: float) -> None:
+    pass
+
+
+def _name(path: str) -> str:
+    return Path(path).name if Path(path).is_dir() else path
+
+
+def _device(wanted: str) -> torch.device:
+    import torch
+
+    if wanted == "auto":
+        found = torch.accelerator.current_accelerator(check_available=True)
+        return torch.device(found.type, 0) if found is not None and found.type != "mps" else found or torch.device("cpu")
+    try:
+        device = torch.device(wanted)
+        torch.empty(0, device=device)
+    # torch raises AssertionError for a back end that it was built without
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise UserError("hub.no_device", device=wanted, devices=", ".join(_devices())) from None
+    return device
+
+
+def _devices() -> list[str]:
+    import torch
+
+    found = torch.accelerator.current_accelerator(check_available=True)
+    count = torch.accelerator.device_count() if found is not None else 0
+    return ["auto", "cpu", *(f"{found.type}:{index}" for index in range(count))]
+
+
+def _dtype(wanted: str, device: torch.device) -> torch.dtype:
+    import torch
+
+    if wanted == "auto":
+        if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            return torch.float16
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    return getattr(torch, wanted)
+
+
+def _load_tokenizer(path: Path, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=trust_remote_code)
+    except Exception as error:  # tokenizers raises a bare Exception for a file it cannot parse
+        raise _explained(path, error, "hub.no_tokenizer") from error
+
+
+def _load(path: Path, section: ModelSection, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # a bar per load on stderr tells nothing that the page does not
+    sources.check_weights(path)
+    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
+    if section.quantization != "none":
+        options |= {"quantization_config": _quantization(section.quantization, dtype), "device_map": {"": device}}
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            path, output_loading_info=True, trust_remote_code=section.trust_remote_code, **options
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise _explained(path, error, "hub.cannot_load") from error
+    if report["missing_keys"]:  # transformers would go on with random numbers in their place
+        names = sorted(report["missing_keys"])
+        raise UserError("hub.missing_weights", path=path, count=len(names), names=", ".join(names[:3]))
+    if section.quantization == "none":
+        model = model.to(device)
+    else:
+        _settle_quantised(model)
+    return model.requires_grad_(False).eval()
+
+
+def _quantization(kind: str, dtype: torch.dtype) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError("hub.no_bitsandbytes", kind=kind)
+    if kind == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+
+
+def _settle_quantised(model: PreTrainedModel) -> None:
+    """Before any tree exists: nothing that a forward pass would change in the shared tensors is left to change."""
+    for module in model.modules():
+        kind = type(module).__name__
+        if kind == "Linear4bit":
+            # An eval forward would repack the weights for AVX512 in place; gradients taken of them in another tree
+            # are then wrong by 92 %, with a loss that looks normal.
+            module.support_avx512bf16_for_cpu = False
+        elif kind == "Linear8bitLt" and module.weight.CB is not None:
+            # The first forward moves CB from the shared weight into its own tree's state; the next tree finds none.
+            module.init_8bit_state()
+
+
+def _explained(path: Path, error: Exception, otherwise: str) -> UserError:
+    """What transformers said, as one sentence with a next step."""
+    text = " ".join(str(error).split())
+    if "trust_remote_code" in text or "execute the configuration file" in text:
+        return UserError("hub.remote_code", path=path)
+    if "does not recognize this architecture" in text or "Unrecognized configuration class" in text:
+        return UserError("hub.unknown_architecture", path=path)
+    return UserError(otherwise, path=path, reason=text[:200])

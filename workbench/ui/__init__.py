@@ -1,0 +1,1 @@
+"""The page: run directories, specs and the chat engine -> a two-language Gradio application."""

@@ -1,0 +1,228 @@
+"""A workspace -> the web application: one page per language over one shared App, behind the guard.
+
+Nothing here imports torch: hub, queue and engine are made when somebody first needs them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from workbench import runs
+from workbench.errors import UserError
+from workbench.locales import LANGUAGES
+from workbench.ui import api, live
+from workbench.ui.guard import Guard, check_listen, is_local
+from workbench.ui.i18n import Texts, preferred
+from workbench.ui.look import CSS, head, theme
+from workbench.ui.tabs import runs as runs_tab
+from workbench.ui.tabs import start, train
+
+if TYPE_CHECKING:
+    from workbench.chat.engine import Engine
+    from workbench.jobs import Jobs
+    from workbench.models.hub import Hub
+
+STATIC = Path(__file__).with_name("static")
+MAX_UPLOAD = "8gb"
+_COOKIE = "workbench_language"
+
+
+class App:
+    """What all pages, languages and visitors share: the workspace, the weights, the queue, the chat engine."""
+
+    def __init__(self, home: Path | str) -> None:
+        self.home = Path(home).absolute()
+        self.summaries = live.Summaries(self.home)
+        self._lock = threading.RLock()
+        self._made: dict[str, Any] = {}
+
+    @property
+    def hub(self) -> Hub:
+        def make() -> Hub:
+            from workbench.models.hub import Hub
+
+            return Hub()
+
+        return self._once("hub", make)
+
+    @property
+    def jobs(self) -> Jobs:
+        def make() -> Jobs:
+            from workbench.jobs import Jobs
+
+            return Jobs(self.home, self.hub)
+
+        return self._once("jobs", make)
+
+    @property
+    def engine(self) -> Engine:
+        def make() -> Engine:
+            from workbench.chat.engine import Engine
+
+            return Engine(self.hub, self.home)
+
+        return self._once("engine", make)
+
+    def _once(self, name: str, make) -> Any:
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = make()
+            return self._made[name]
+
+    def run(self, name: str = "", kind: str = "any") -> runs.Run | None:
+        """The named run; without a name the one a visitor means: the active one, else the newest (of a kind)."""
+        return runs.find(self.home, name) if name else live.current(self.home, kind)
+
+    def close(self) -> None:
+        """Ask the running job to save and stop, then let go of the engine."""
+        with self._lock:
+            for name in ("engine", "jobs"):
+                if name in self._made:
+                    self._made.pop(name).close()
+
+
+def page(app: App, language: str, root_path: str = "") -> gr.Blocks:
+    """All tabs in one language."""
+    t = Texts(language)
+    with gr.Blocks(title=t("ui.title"), analytics_enabled=False) as blocks:
+        gr.HTML(html_template=_header(t, root_path), apply_default_css=False, elem_id="wb-header", js_on_load=None)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(t("ui.tab.start"), id="start", elem_id="tab-start"):
+                start.build(app, t)
+            with gr.Tab(t("ui.tab.train"), id="train", elem_id="tab-train"):
+                train.build(app, t)
+            with gr.Tab(t("ui.tab.runs"), id="runs", elem_id="tab-runs"):
+                runs_tab.build(app, t)
+        api.register(app, t)
+    return blocks
+
+
+def _header(t: Texts, root_path: str) -> str:
+    """The slim bar above the tabs; every word of it is ours."""
+    links = "".join(
+        f'<a href="{root_path}/{language}/" lang="{language}"'
+        + (' aria-current="true"' if language == t.language else "")
+        + f">{Texts(language)('ui.language')}</a>"
+        for language in LANGUAGES
+    )
+    return (
+        f'<div class="wb-bar"><strong>{t("ui.title")}</strong><span class="wb-tagline">{t("ui.tagline")}</span>'
+        f'<span class="wb-gap"></span><nav aria-label="{t("ui.languages")}">{links}</nav>'
+        f'<button type="button" class="wb-theme" title="{t("ui.theme")}" aria-label="{t("ui.theme")}"'
+        ' onclick="workbench.toggleTheme()">◐</button></div>'
+    )
+
+
+def web(app: App, root_path: str = "") -> FastAPI:
+    """The FastAPI application without its guard: /zh, /en, /live, /static, and / that chooses."""
+    root_path = root_path.rstrip("/")
+    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, root_path=root_path)
+
+    @site.get("/")
+    def choose(request: Request) -> RedirectResponse:
+        language = preferred(request.cookies.get(_COOKIE), request.headers.get("accept-language"))
+        return RedirectResponse(f"{root_path}/{language}/", headers={"vary": "cookie, accept-language"})
+
+    site.include_router(live.router(app))
+    site.mount("/static/plotly", StaticFiles(directory=_plotly()))
+    site.mount("/static", StaticFiles(directory=STATIC))
+    for language in LANGUAGES:
+        gr.mount_gradio_app(
+            site,
+            page(app, language, root_path),
+            f"/{language}",
+            root_path=f"{root_path}/{language}" if root_path else None,
+            theme=theme(),
+            css=CSS,
+            head=head(Texts(language), root_path, _COOKIE),
+            allowed_paths=[],
+            blocked_paths=[str(app.home)],  # results leave through their own endpoints
+            show_error=True,
+            max_file_size=MAX_UPLOAD,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            pwa=False,
+        )
+    return site
+
+
+def _plotly() -> Path:
+    """The folder with plotly.min.js; found without importing plotly, which takes half a second."""
+    spec = importlib.util.find_spec("plotly")
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError("ui.no_plotly")
+    return Path(spec.submodule_search_locations[0]) / "package_data"
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    lang: str | None = None,
+    home: Path | str = "workspace",
+    auth: str | None = None,
+    allowed_hosts: Iterable[str] = (),
+    root_path: str = "",
+) -> None:
+    """Serve the page until interrupted.
+
+    auth: "user:password", needed for any host but localhost. root_path: the prefix of a proxy in front.
+    Raises UserError when the port is taken or the address may not be listened on without a password.
+    """
+    import uvicorn
+
+    t = Texts(lang or preferred(None, os.environ.get("LANG", "").replace("_", "-")))
+    check_listen(host, auth)
+    listening = _listen(host, port)
+    app = App(home)
+    try:
+        app.home.mkdir(parents=True, exist_ok=True)
+        inside = Guard(web(app, root_path), host=host, allowed_hosts=allowed_hosts, auth=auth)
+        config = uvicorn.Config(inside, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::', '') else shown}:{listening.getsockname()[1]}"
+        print(t("ui.serving", address=f"{address}{root_path}/{lang or ''}", home=app.home), flush=True)
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        listening.close()
+        app.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The listening socket, taken before anything heavy is built so that a refusal comes at once."""
+    if not 0 <= port <= 65535:
+        raise UserError("ui.bad_port", value=port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    if os.name != "nt":  # there it would let two servers share a port
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except (OSError, UnicodeError) as error:
+        listening.close()
+        if isinstance(error, OSError) and error.errno in _IN_USE:
+            raise UserError("ui.port_in_use", port=port, next=port + 1 if port < 65535 else 7861) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError("ui.cannot_listen", host=host, port=port, reason=reason) from None
+    return listening
+
+
+_IN_USE = (98, 48, 10048)  # EADDRINUSE of Linux, macOS and Windows
+
+__all__ = ["App", "is_local", "page", "serve", "web"]

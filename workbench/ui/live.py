@@ -1,0 +1,195 @@
+"""Files of a run -> what the page's live view draws next: only bytes that were appended since it last asked.
+
+Plain JSON routes beside the Gradio mounts. A view remembers byte offsets, the server remembers nothing, so a refreshed
+page, a second tab, another language and a restarted server see the same run.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from fastapi import APIRouter, Body
+from fastapi.responses import JSONResponse
+
+from workbench import runs
+from workbench.errors import UserError, WorkbenchError
+from workbench.locales import LANGUAGES
+from workbench.ui.i18n import Texts
+
+if TYPE_CHECKING:
+    from workbench.ui.app import App
+
+_PLOTTED = ("step", "time", "loss", "eval_loss", "learning_rate", "tokens_per_second", "identity_score", "kept_score")
+_MOST_BYTES = 4_000_000  # of one answer; a longer file comes in several
+
+
+def appended(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
+    """Whole lines after a byte offset, and the offset behind them. A file that became shorter is read afresh."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(offset if 0 <= offset <= size else 0)
+            start = file.tell()
+            data = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        return [], 0
+    end = data.rfind(b"\n") + 1
+    return [json.loads(line) for line in data[:end].splitlines() if line], start + end
+
+
+def current(home: Path, kind: str = "any") -> runs.Run | None:
+    """The run a visitor means: the one that trains, else the one waiting longest, else the newest.
+
+    kind "identity" looks only at runs that teach a name.
+    """
+    waiting, newest = None, None
+    for run in runs.every(home):
+        state = run.stored_state()["state"]
+        # Reading every spec of a long history would be slow: the newest match and the active ones are enough.
+        if state not in runs.ACTIVE and newest is not None:
+            continue
+        if kind == "identity" and not teaches_name(run):
+            continue
+        newest = newest or run
+        if state in runs.ACTIVE:
+            state = run.state()["state"]
+            if state in ("running", "stopping"):
+                return run
+            if state == "queued":
+                waiting = run
+    return waiting or newest
+
+
+def teaches_name(run: runs.Run) -> bool:
+    try:
+        return bool(run.spec().identity.name)
+    except (WorkbenchError, OSError):
+        return False
+
+
+def snapshot(
+    run: runs.Run, *, generation: int = -1, metrics_offset: int = 0, probes_offset: int = 0
+) -> dict[str, Any]:
+    """State, new rows and new probe answers of a run, with the offsets to ask from next time.
+
+    `fresh` is true when the view must forget what it has: another generation (a resume took lines back).
+    """
+    state = run.state()
+    fresh = state.get("generation", 0) != generation
+    if fresh:
+        metrics_offset = probes_offset = 0
+    rows, metrics_offset = appended(run.metrics_path, metrics_offset)
+    probes, probes_offset = appended(run.probes_path, probes_offset)
+    shown = ("state", "reason", "step", "total_steps", "started", "ended", "generation")
+    return {
+        "run": run.name,
+        "fresh": fresh,
+        "state": {key: state.get(key) for key in shown},
+        "now": runs.utc_now(),
+        "resumable": state["state"] in runs.RESUMABLE,
+        "rows": [{key: row[key] for key in _PLOTTED if row.get(key) is not None} for row in rows],
+        "probes": probes,
+        "generation": state.get("generation", 0),
+        "metrics_offset": metrics_offset,
+        "probes_offset": probes_offset,
+    }
+
+
+class Summaries:
+    """The list of runs; a run's line is read again only when its files changed."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._known: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+
+    def every(self) -> list[dict[str, Any]]:
+        lines = []
+        for run in runs.every(self.home):
+            mark = (_mark(run.state_path), _mark(run.metrics_path))
+            known = self._known.get(run.name)
+            if known is None or known[0] != mark:
+                known = (mark, run.summary())
+                self._known[run.name] = known
+            line = known[1]
+            if line["state"] in runs.ACTIVE:  # whether its owner lives is written in no file
+                line = line | {"state": run.state()["state"]}
+            lines.append(line)
+        return lines
+
+
+def _mark(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def router(app: App) -> APIRouter:
+    """/live/run, /live/runs, /live/stop, /live/resume: the page's own calls, in its language."""
+    routes = APIRouter(prefix="/live")
+
+    @routes.get("/run")
+    def run(
+        name: str = "",
+        kind: str = "any",
+        shown: str = "",
+        generation: int = -1,
+        metrics_offset: int = 0,
+        probes_offset: int = 0,
+    ) -> dict[str, Any]:
+        try:
+            found = app.run(name, kind)
+        except UserError:
+            found = None  # deleted meanwhile
+        if found is None:
+            return {"run": ""}
+        if found.name != shown:  # the view shows another run: everything is new to it
+            generation = -1
+        return snapshot(
+            found, generation=generation, metrics_offset=metrics_offset, probes_offset=probes_offset
+        )
+
+    @routes.get("/runs")
+    def every() -> list[dict[str, Any]]:
+        return app.summaries.every()
+
+    @routes.post("/stop")
+    def stop(name: str = Body(embed=True), lang: str = Body("en", embed=True)) -> JSONResponse:
+        return _answer(lambda: runs.find(app.home, name).request_stop(), lang)
+
+    @routes.post("/resume")
+    def resume(name: str = Body(embed=True), lang: str = Body("en", embed=True)) -> JSONResponse:
+        return _answer(lambda: {"run": app.jobs.resume(name).name}, lang)
+
+    return routes
+
+
+def _answer(action, lang: str) -> JSONResponse:
+    try:
+        return JSONResponse(action())
+    except Exception as error:
+        t = Texts(lang if lang in LANGUAGES else "en")
+        return JSONResponse({"error": t.error(error)}, 400 if isinstance(error, UserError) else 500)
+
+
+def view(name: str, kind: str = "any") -> gr.HTML:
+    """The live view as a component; static/live.js fills it. No data enters its template (it would be executed)."""
+    return gr.HTML(
+        html_template=f'<div class="wb-live" data-view="{name}" data-kind="{kind}"></div>',
+        js_on_load="workbench.mount(element)",
+        apply_default_css=False,
+        elem_id=f"{name}-live",
+    )
+
+
+def runs_table(view_name: str) -> gr.HTML:
+    """The list of runs; a click shows a run in the named view."""
+    return gr.HTML(
+        html_template=f'<div class="wb-runs" data-view="{view_name}"></div>',
+        js_on_load="workbench.mountRuns(element)",
+        apply_default_css=False,
+        elem_id="runs-table",
+    )

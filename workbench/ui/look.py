@@ -1,0 +1,55 @@
+"""Fonts, colours and the page's own files -> theme, style sheet and <head> of every page. Nothing comes from elsewhere."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+
+import gradio as gr
+
+from workbench.ui.i18n import Texts
+
+_STATIC = Path(__file__).with_name("static")
+CSS = (_STATIC / "workbench.css").read_text(encoding="utf-8")
+_SANS = ["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
+_MONO = ["ui-monospace", "SF Mono", "Cascadia Mono", "Menlo", "DejaVu Sans Mono", "Noto Sans Mono CJK SC", "monospace"]
+
+
+@functools.cache
+def theme() -> gr.themes.Base:
+    """Small text, thin lines, one accent: colour is kept for states and for what differs."""
+    return gr.themes.Base(
+        primary_hue="teal",
+        neutral_hue="slate",
+        text_size="sm",
+        spacing_size="sm",
+        radius_size="sm",
+        font=_SANS,
+        font_mono=_MONO,
+    ).set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        block_border_width="1px",
+        block_shadow="none",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_text_color="white",
+        input_background_fill="white",
+        input_background_fill_dark="*neutral_900",
+        block_label_text_size="*text_xs",
+    )
+
+
+def head(t: Texts, root_path: str, cookie: str) -> str:
+    """Texts of the page's own script, then the script. The version in its address outdates a browser's copy."""
+    script = (_STATIC / "live.js").read_bytes()
+    version = hashlib.sha256(script).hexdigest()[:8]
+    return (
+        f'<meta name="workbench-language" content="{t.language}">'
+        f'<script>window.workbenchPage = {{root: "{root_path}", language: "{t.language}", cookie: "{cookie}", '
+        f'texts: {t.block_json("ui.live")}, states: {t.block_json("states")}}};</script>'
+        f'<script src="{root_path}/static/live.js?v={version}"></script>'
+    )
