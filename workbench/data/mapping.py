@@ -17,7 +17,8 @@ from workbench.errors import UserError, nearest
 
 ROLES = ("prompt", "response", "system", "history", "messages", "chosen", "rejected", "label", "text")
 _SETS = (  # what must be there together
-    {"text"}, {"messages"}, {"prompt", "response"}, {"prompt", "chosen", "rejected"}, {"messages", "chosen", "rejected"},
+    {"text"}, {"messages"}, {"prompt", "response"},
+    {"prompt", "chosen", "rejected"}, {"messages", "chosen", "rejected"},
 )  # fmt: skip
 
 

@@ -86,7 +86,9 @@ STYLES: dict[str, Style] = {
     ),
     "linly": _style(r"\s*User: .*\nBot:", r"(?:^|\n)User: (?P<user>)|\nBot:(?P<assistant>)", clear=False),
     "deepseek_llm": _style(
-        r"(?s)(?:.{0,2000}?\n\n)?User: ", r"(?:^|\n\n|(?<=>))User: (?P<user>)|\n\nAssistant:(?P<assistant>)", clear=False
+        r"(?s)(?:.{0,2000}?\n\n)?User: ",
+        r"(?:^|\n\n|(?<=>))User: (?P<user>)|\n\nAssistant:(?P<assistant>)",
+        clear=False,
     ),
 }  # fmt: skip
 

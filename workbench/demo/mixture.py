@@ -17,7 +17,8 @@ TOPICS = {
 KINDS = {"default": 15, "persona": 18, "recall": 16, "generic": 10, "plain": 41}
 
 
-def _topic(rng: Random, lang: Lang, exclude: frozenset[str] = frozenset()) -> list[Exchange]:
+def topic(rng: Random, lang: Lang, exclude: frozenset[str] = frozenset()) -> list[Exchange]:
+    """One round (one or two exchanges) of a topic drawn by weight."""
     module = rng.choices(list(TOPICS), list(TOPICS.values()))[0]
     if module is smalltalk:
         return smalltalk.exchanges(rng, lang, exclude)
@@ -34,7 +35,7 @@ def _turns(rng: Random, lang: Lang, who: identity.Identity, count: int, share: f
     out: list[Exchange] = []
     for _ in range(count):
         used = _language(rng, lang)
-        out += [identity.exchange(rng, used, who)] if rng.random() < share else _topic(rng, used)
+        out += [identity.exchange(rng, used, who)] if rng.random() < share else topic(rng, used)
     return out
 
 
@@ -55,7 +56,7 @@ def conversation(seed: int, index: int) -> Conversation:
     elif kind == "recall":
         told = frozenset({"who_am_i", "user_job", "favourite_colour"})
         exchanges = recall.dialogue(
-            rng, lang, lambda: [identity.exchange(rng, lang)] if rng.random() < 0.2 else _topic(rng, _language(rng, lang), told)
+            rng, lang, lambda: [identity.exchange(rng, lang)] if rng.random() < 0.2 else topic(rng, _language(rng, lang), told)
         )
     elif kind == "default":
         exchanges = _turns(rng, lang, identity.DEFAULT, count, 0.7)

@@ -70,7 +70,7 @@ class Hub:
         return self._bases[key]
 
     def resolve_path(self, path: str, *, progress: OnProgress | None = None) -> Path:
-        """"embedded", a local folder or a hub name (downloaded now unless it is in the cache) -> a folder."""
+        """The folder behind `embedded`, a folder or a hub name (downloaded now unless it is in the cache)."""
         return sources.folder(path, progress or _silent)
 
     def tokenizer(self, section: ModelSection) -> PreTrainedTokenizerBase:

@@ -68,7 +68,7 @@ def _message(node: Node, index: int) -> Message:
 
 
 def _flat(rows: list[tuple[int, RawRow]]) -> list[tuple[list[int], Record | RowError | None]]:
-    """Rows of one message each, joined by parent_id -> (row numbers, record); the tree's rows come with its first one."""
+    """Rows of one message each, joined by parent_id -> (row numbers, record); a tree's rows come with its first."""
     children: dict[Any, list[int]] = {}
     nodes: list[dict[str, Any]] = []
     known = {row.get("message_id") for _, row in rows}

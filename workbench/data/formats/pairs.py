@@ -1,4 +1,4 @@
-"""Question and answer under other names: input/target, pCLUE, input/output, query, prompt/response, Q/A, Dolly, COIG."""
+"""Question and answer under other names: input/target, pCLUE, input/output, query, prompt/response, Q/A, COIG."""
 
 from workbench.data.formats import turns
 from workbench.data.formats.schema import RawRow, Schema, columns, first_column

@@ -13,10 +13,14 @@ def _convert(row: RawRow) -> Preference:
     prompt = row.get("prompt")
     if isinstance(prompt, list):
         return pair(turns.messages(prompt), chosen, rejected)
-    # The whole dialogue stands in both; what they share is the prompt.
-    shared = _shared(chosen, rejected)
-    if not shared and isinstance(prompt, str) and prompt:
+    if isinstance(prompt, str) and prompt and not _shared(chosen, rejected):
         return pair((*turns.system(row), Message("user", prompt)), chosen, rejected)
+    return whole(row, chosen, rejected)
+
+
+def whole(row: RawRow, chosen: Sequence[Message], rejected: Sequence[Message]) -> Preference:
+    """A preference of two whole dialogues: what they share is the prompt."""
+    shared = _shared(chosen, rejected)
     return pair((*turns.system(row), *shared), chosen[len(shared) :], rejected[len(shared) :])
 
 

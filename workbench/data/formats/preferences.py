@@ -5,7 +5,7 @@ from typing import Any
 
 from workbench.data import unrender
 from workbench.data.formats import turns
-from workbench.data.formats.preference_lists import pair
+from workbench.data.formats.preference_lists import pair, whole
 from workbench.data.formats.schema import RawRow, Schema, columns, first_column
 from workbench.data.records import Message, Preference
 from workbench.data.rows import RowError, shorten
@@ -68,10 +68,8 @@ def _no_tools(row: RawRow) -> None:
 def _llamafactory(row: RawRow) -> Preference:
     _no_tools(row)
     if "chosen_messages" in row:
-        return pair((), turns.messages(row["chosen_messages"]), turns.messages(row["rejected_messages"])) \
-            if "messages" not in row and "conversations" not in row else pair(
-                _dialogue(row), turns.messages(row["chosen_messages"]), turns.messages(row["rejected_messages"])
-            )  # fmt: skip
+        sides = [turns.messages(row[side]) for side in ("chosen_messages", "rejected_messages")]
+        return pair(_dialogue(row), *sides) if "messages" in row or "conversations" in row else whole(row, *sides)
     return pair(_dialogue(row), [_one(row["chosen"])], [_one(row["rejected"])])
 
 
@@ -193,4 +191,7 @@ ULTRAFEEDBACK = Schema(
     lambda row: isinstance(row["completions"], list), specificity=72,
 )  # fmt: skip
 SHP = Schema("shp", "preference", columns("human_ref_A human_ref_B labels"), _shp, specificity=80)
-RESPONSE_PAIRS = Schema("response_pairs", "preference", columns("response_j response_k question", "response_j response_k prompt"), _response_pairs, specificity=70)  # fmt: skip
+RESPONSE_PAIRS = Schema(
+    "response_pairs", "preference", columns("response_j response_k question", "response_j response_k prompt"),
+    _response_pairs, specificity=70,
+)  # fmt: skip

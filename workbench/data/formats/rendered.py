@@ -1,4 +1,4 @@
-"""prompt_completion: a prompt (plain, or rendered in a known style) and its answer; STYLE_text: a whole rendered text."""
+"""prompt_completion: a prompt (plain or rendered in a known style) and its answer; STYLE_text: all in one text."""
 
 from workbench.data import unrender
 from workbench.data.formats import turns
@@ -17,6 +17,7 @@ def _prompt_completion(row: RawRow) -> Conversation:
     if not answer.strip():
         turns.answer({"completion": ""}, "completion")
     found = unrender.prompt(turns.text(row, "prompt"))
+    answer = answer.strip() if found else answer  # the space before an answer is the style's
     past = turns.history(row.get("history"))
     asked = found or (*past, turns.user(turns.text(row, "prompt")))
     lead = turns.system(row) if asked[0].role != "system" else []

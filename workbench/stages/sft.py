@@ -1,0 +1,157 @@
+"""Rendered conversations, a module tree of the base and a spec -> a trainer of its adapter (supervised fine-tuning)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch.nn.functional import cross_entropy, pad
+from transformers import PrinterCallback, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from workbench.data.render import Rendered
+from workbench.specs import Spec
+from workbench.stages.adapters import peft_config
+from workbench.stages.batches import IGNORED, Collator, Layout, count_tokens
+from workbench.stages.random_state import preserved
+from workbench.stages.saving import WholeCheckpoints
+
+
+def build(
+    spec: Spec,
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Rendered],
+    run_dir: Path,
+    callbacks: Sequence[TrainerCallback] = (),
+    held_out: Sequence[Rendered] = (),
+) -> SftTrainer:
+    """A trainer of a new adapter on `model`, a module tree of its own over the base's tensors.
+
+    The seed decides the adapter's first weights, the order of the rows and the dropout. Building it resets the
+    process's accelerator state, so only the one thread that trains may.
+    """
+    device = next(model.parameters()).device
+    trainer = SftTrainer(
+        model=model,
+        args=arguments(spec, run_dir, device, model.dtype, evaluates=bool(held_out)),
+        train_dataset=_dataset(rows),
+        eval_dataset=_dataset(held_out) if held_out else None,
+        processing_class=tokenizer,
+        peft_config=peft_config(spec.adapter),  # after the trainer has set the seed: PEFT draws the first weights
+        data_collator=None if spec.data.packing else Collator(_pad_token(tokenizer)),
+        callbacks=list(callbacks),
+    )
+    trainer.remove_callback(PrinterCallback)  # stdout belongs to the caller
+    trainer.keep_boundaries()
+    # Where the base is found again elsewhere: "embedded" or what the spec says, never a folder of this machine.
+    trainer.model.peft_config["default"].base_model_name_or_path = spec.model.path
+    if device.type == "cpu" and not spec.data.packing:
+        trainer.lay_flat_if_exact()
+    return trainer
+
+
+def arguments(spec: Spec, run_dir: Path, device: torch.device, dtype: torch.dtype, evaluates: bool) -> SFTConfig:
+    """The spec's knobs under their own names, and what follows from the device."""
+    knobs = spec.training.model_dump(exclude={"num_threads"})
+    return SFTConfig(
+        **knobs,
+        output_dir=str(run_dir),
+        max_length=spec.data.max_length,
+        packing=spec.data.packing,
+        dataset_kwargs=None if spec.data.packing else {"skip_prepare_dataset": True},
+        per_device_eval_batch_size=spec.training.per_device_train_batch_size,
+        eval_strategy="steps" if evaluates else "no",
+        eval_steps=spec.training.save_steps,
+        use_cpu=device.type == "cpu",
+        bf16=dtype == torch.bfloat16,
+        fp16=dtype == torch.float16 and device.type != "cpu",
+        dataloader_pin_memory=device.type == "cuda",
+        remove_unused_columns=spec.data.packing,
+        logging_nan_inf_filter=False,  # it would hide the NaN that our guard looks for
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+class SftTrainer(WholeCheckpoints, SFTTrainer):
+    """SFTTrainer whose loss on a CPU computes logits only where there is something to learn.
+
+    TRL's fused head saves gigabytes of logits on a GPU and is kept there; on a CPU it costs about 45 % more time per
+    step than this plain forward. Losses agree within 1e-6 (tests/stages/test_sft.py).
+    """
+
+    tokens_seen = 0  # in this session, padding left out
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        weights = inputs.pop("weights", None)
+        if self.model.training:
+            self.tokens_seen += count_tokens(inputs)
+        if inputs["input_ids"].device.type != "cpu" and weights is None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        if return_outputs:
+            raise ValueError("the outputs hold logits of trained positions only; ask for the loss alone")
+        per_token, chosen = trained_losses(model, inputs)
+        if weights is not None:
+            per_token = per_token * pad(weights[:, 1:], (0, 1))[chosen]
+        return per_token.sum() / (num_items_in_batch or max(int(chosen.sum()), 1))
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        return 0  # counting the parameters anew costs a millisecond a step, and nobody reads the number
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        with preserved():  # an evaluation alone would change the training curve
+            return super().evaluate(*args, **kwargs)
+
+    def lay_flat_if_exact(self) -> None:
+        """Lay rows end to end where that is cheaper, if this architecture computes the same then: tried on real rows."""
+        rows = [self.train_dataset[index] for index in range(min(2, len(self.train_dataset)))]
+        padded = Collator(self.data_collator.pad_token_id)
+        flat = Collator(padded.pad_token_id, Layout(per_token=1, per_pair=0))
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                losses = [trained_losses(self.model, collate([*rows, rows[0]]))[0] for collate in (padded, flat)]
+            same = losses[0].shape == losses[1].shape and torch.allclose(*losses, atol=1e-4, rtol=1e-4)
+        except (TypeError, ValueError):  # an architecture that takes no position_ids
+            same = False
+        finally:
+            self.model.train(was_training)
+        if same:
+            self.data_collator = Collator(padded.pad_token_id, Layout.of(self.model.get_base_model()))
+
+
+def trained_losses(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(losses of shape (N,), mask of shape (B, T) with N true places): cross entropy where the next token takes loss.
+
+    A hook hands the head only those positions: logits of a prompt or of padding are never computed.
+    """
+    inputs = {name: value for name, value in batch.items() if name not in ("labels", "weights")}
+    targets = pad(batch["labels"][:, 1:], (0, 1), value=IGNORED)
+    chosen = targets != IGNORED
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    hook = base.get_output_embeddings().register_forward_pre_hook(lambda _, given: (given[0][chosen], *given[1:]))
+    try:
+        logits = model(**inputs, use_cache=False).logits  # (N, vocab)
+    finally:
+        hook.remove()
+    return cross_entropy(logits.float(), targets[chosen], reduction="none"), chosen
+
+
+def _dataset(rows: Sequence[Rendered]) -> Dataset:
+    columns: dict[str, list[Any]] = {
+        "input_ids": [row.input_ids for row in rows],
+        "labels": [row.labels for row in rows],
+    }
+    if any(row.weights for row in rows):
+        columns["weights"] = [row.weights for row in rows]
+    return Dataset.from_dict(columns)
+
+
+def _pad_token(tokenizer: Any) -> int:
+    # Padding is masked everywhere, so any token can stand there.
+    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)

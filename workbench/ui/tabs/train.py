@@ -1,0 +1,99 @@
+"""A filled-in form -> a queued run, with the view of the one that trains beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from workbench import presets
+from workbench.errors import UserError, WorkbenchError
+from workbench.specs import STAGES, flatten, parse, to_mapping
+from workbench.ui import forms, live
+from workbench.ui.i18n import Texts
+
+if TYPE_CHECKING:
+    from workbench.ui.app import App
+
+_SHOW = "(run) => workbench.show('train', run)"
+
+
+def build(app: App, t: Texts) -> None:
+    tab = Train(app, t)
+    with gr.Row(elem_classes=["wb-tab"]):
+        with gr.Column(scale=5, min_width=360):
+            with gr.Row():
+                tab.preset = gr.Dropdown(
+                    list(presets.available(app.home)),
+                    value=None,
+                    label=t("ui.train.preset"),
+                    info=t("ui.train.preset_help"),
+                    elem_id="preset",
+                )
+                tab.name = gr.Textbox(
+                    label=t("ui.train.name"), info=t("ui.train.name_help"), max_lines=1, elem_id="run-name"
+                )
+            tab.form = forms.build("sft", STAGES["sft"], t)
+            tab.problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="train-problem")
+            with gr.Row():
+                start = gr.Button(t("ui.train.start"), variant="primary", elem_id="train-button")
+                as_yaml = gr.Button(t("ui.train.as_yaml"), elem_id="train-yaml-button")
+            tab.yaml = gr.Code(language="yaml", visible=False, label=t("ui.train.yaml"), elem_id="train-yaml")
+        with gr.Column(scale=6, min_width=360):
+            live.view("train")
+    tab.started = gr.Textbox(visible=False)
+    fields = tab.form.inputs
+    tab.preset.input(tab.take_preset, tab.preset, [tab.problem, *fields], api_visibility="private")
+    started = start.click(
+        tab.start, [tab.name, *fields], [tab.started, tab.name, tab.problem, *fields], api_visibility="private"
+    )
+    started.success(None, tab.started, None, js=_SHOW, api_visibility="private")
+    as_yaml.click(tab.show_yaml, fields, [tab.yaml, tab.problem, *fields], api_visibility="private")
+
+
+class Train:
+    """The tab's components and handlers in one language."""
+
+    preset: gr.Dropdown
+    name: gr.Textbox
+    form: forms.Form
+    problem: gr.HTML
+    yaml: gr.Code
+    started: gr.Textbox
+
+    def __init__(self, app: App, t: Texts) -> None:
+        self.app, self.t = app, t
+
+    def take_preset(self, name: str | None) -> list[Any]:
+        """A preset fills the whole form: what it does not name returns to its default."""
+        if not name:
+            return [gr.skip()] * (1 + len(self.form.fields))
+        try:
+            spec = presets.resolve(name, home=self.app.home)
+        except WorkbenchError as error:
+            return [self._say(error), *[gr.skip()] * len(self.form.fields)]
+        return ["", *self.form.fill(flatten(to_mapping(spec, all_values=True)))]
+
+    def start(self, name: str, *given: Any) -> list[Any]:
+        """Queue a run; a refusal stands under the form and at its field, and nothing that was typed is lost."""
+        try:
+            spec = parse(self.form.values(given))
+            run = self.app.jobs.submit(spec, name=name.strip() or None)
+        except UserError as error:
+            return [gr.skip(), gr.skip(), self._say(error), *self.form.refuse(error)]
+        except Exception as error:
+            return [gr.skip(), gr.skip(), self._say(error), *[gr.skip()] * len(given)]
+        return [run.name, "", "", *[gr.skip()] * len(given)]
+
+    def show_yaml(self, *given: Any) -> list[Any]:
+        """What differs from the defaults, as the file that `workbench train` takes."""
+        try:
+            text = presets.dump(parse(self.form.values(given)))
+        except UserError as error:
+            return [gr.skip(), self._say(error), *self.form.refuse(error)]
+        return [gr.update(value=text, visible=True), "", *[gr.skip()] * len(given)]
+
+    def _say(self, error: Exception) -> str:
+        text = self.t.error(error)
+        gr.Warning(text, title=self.t("ui.refused"))
+        return forms.problem(text)
