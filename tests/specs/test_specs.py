@@ -36,7 +36,7 @@ def test_yaml_of_a_spec_holds_only_what_differs_from_the_defaults():
         ({"identity.name": "x" * 200}, ["identity.name", "200", "60"]),
         ({"training.learning_rate": "fast"}, ["training.learning_rate", "fast"]),
         ({"training.lr_scheduler_type": "cosin"}, ["cosin", "cosine"]),
-        ({"stage.x": 1}, ["stage"]),
+        ({"stage.x": 1}, ["sft"]),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_knob_and_what_is_allowed(values, words):
