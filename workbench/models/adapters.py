@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _CHECKPOINT = re.compile(r"(?P<run>[^/\\]+)/checkpoint-(?P<step>\d+)")
+# Options of LoraConfig that add another computation than B·A·x beside a linear layer.
+_OPTIONS_THAT_DO_NOT_MIX = (
+    "use_dora", "use_qalora", "use_bdlora", "lora_bias", "target_parameters", "layer_replication",
+    "alora_invocation_tokens", "arrow_config", "megatron_config", "velora_config", "monteclora_config",
+)  # fmt: skip
 _ids = itertools.count(1)
 
 
@@ -124,14 +129,12 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
 def shareable(config: Mapping[str, Any]) -> bool:
     """Whether rows with this adapter can stand in one batch with rows of others and of the base.
 
-    A list of what is known to be exact, because the rest of PEFT's family is silently wrong there (STACK: IA3, LoHa,
-    OFT …): LoRA and rsLoRA of any rank and targets, with modules_to_save and trainable tokens.
+    A list of what is known to be exact, because the rest of PEFT's family is silently wrong there (IA3, LoHa, OFT …):
+    LoRA and rsLoRA of any rank and targets, with modules_to_save and trainable tokens.
     """
-    if config.get("peft_type") == "TRAINABLE_TOKENS":
-        return True
-    special = ("use_dora", "use_qalora", "lora_bias", "target_parameters", "layer_replication", "alora_invocation_tokens",
-               "arrow_config", "use_bdlora", "megatron_config", "velora_config", "monteclora_config")  # fmt: skip
-    return config.get("peft_type") == "LORA" and not changes_base(config) and not any(config.get(key) for key in special)
+    if config.get("peft_type") != "LORA" or changes_base(config):
+        return False
+    return not any(config.get(option) for option in _OPTIONS_THAT_DO_NOT_MIX)
 
 
 def changes_base(config: Mapping[str, Any]) -> bool:
@@ -180,8 +183,8 @@ def _expected(module: nn.Module, leaf: str, shape: tuple[int, ...]) -> tuple[int
         inputs, outputs = module.num_embeddings, module.embedding_dim
     else:
         return None
-    return {"A": (shape[0], inputs), "B": (outputs, shape[1]),
-            "embedding_A": (shape[0], inputs), "embedding_B": (outputs, shape[1])}.get(leaf.removesuffix(".weight"))  # fmt: skip
+    thin = {"A": (shape[0], inputs), "B": (outputs, shape[1])}
+    return thin.get(leaf.removesuffix(".weight").removeprefix("embedding_"))
 
 
 def _text(shape: tuple[int, ...]) -> str:

@@ -118,7 +118,9 @@ def _device(wanted: str) -> torch.device:
 
     if wanted == "auto":
         found = torch.accelerator.current_accelerator(check_available=True)
-        return torch.device(found.type, 0) if found is not None and found.type != "mps" else found or torch.device("cpu")
+        if found is None:
+            return torch.device("cpu")
+        return found if found.type == "mps" else torch.device(found.type, 0)
     try:
         device = torch.device(wanted)
         torch.empty(0, device=device)
