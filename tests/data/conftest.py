@@ -26,7 +26,9 @@ def _train(byte_level: bool, control: list[str], **special):
         tokenizer.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
     else:
-        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+        # A line break is a token of its own, as in Llama's vocabulary.
+        newline = pre_tokenizers.Split("\n", "isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([newline, pre_tokenizers.Metaspace(prepend_scheme="never")])
         tokenizer.decoder = decoders.Metaspace(prepend_scheme="never")
         alphabet = []
     bytes_known = [f"<0x{value:02X}>" for value in range(256)] if not byte_level else []

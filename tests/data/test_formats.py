@@ -118,7 +118,8 @@ CASES = [
     ("comparison_scores", {"user_input": "甲", "responses_and_scores": [
         {"response": "丙", "score": "3"}, {"response": "乙", "score": "9"}]}, pair()),
     ("comparison_scores", {"user_input": "Below is an instruction that describes a task. Write a response that "
-                           "appropriately completes the request.\n\n### Instruction:\n甲\n\n### Response:", "responses_and_scores": [
+                           "appropriately completes the request.\n\n### Instruction:\n甲\n\n### Response:",
+                           "responses_and_scores": [
         {"response": "丙", "score": "3"}, {"response": "乙", "score": "9"}]}, pair()),
     ("hh_rlhf", {"chosen": HH + "乙", "rejected": HH + "丙"}, pair()),
     ("preference", {"prompt": "甲", "chosen": "乙", "rejected": "丙"}, pair()),
@@ -150,9 +151,8 @@ CASES = [
     ("prompt_completion", {"prompt": "甲", "completion": "乙"}, TALK),
     ("prompt_completion", {"prompt": "[Round 0]\n问：甲\n答：乙\n[Round 1]\n问：丙\n答：", "completion": "丁"}, TWO),
     ("prompt_completion", {"prompt": "\n\nHuman: 甲\n\nAssistant:", "completion": " 乙"}, TALK),
-    ("prompt_completion", {"prompt": "<|im_start|>system\n景<|im_end|>\n<|im_start|>user\n甲<|im_end|>\n<|im_start|>assistant\n"
-                           "乙"
-                           "<|im_end|>\n<|im_start|>user\n丙<|im_end|>", "completion": "丁"}, SYSTEM_TWO),
+    ("prompt_completion", {"prompt": "<|im_start|>system\n景<|im_end|>\n<|im_start|>user\n甲<|im_end|>\n"
+                           "<|im_start|>assistant\n乙<|im_end|>\n<|im_start|>user\n丙<|im_end|>", "completion": "丁"}, SYSTEM_TWO),
     ("chatml_text", {"text": "<|im_start|>user\n甲<|im_end|>\n<|im_start|>assistant\n乙<|im_end|>\n"}, TALK),
 ]  # fmt: skip
 

@@ -23,7 +23,7 @@ _CHECKPOINT = re.compile(r"(?P<run>[^/\\]+)/checkpoint-(?P<step>\d+)")
 # Options of LoraConfig that add another computation than B·A·x beside a linear layer.
 _OPTIONS_THAT_DO_NOT_MIX = (
     "use_dora", "use_qalora", "use_bdlora", "lora_bias", "target_parameters", "layer_replication",
-    "alora_invocation_tokens", "arrow_config", "megatron_config", "velora_config", "monteclora_config",
+    "alora_invocation_tokens", "arrow_config", "kasa_config", "megatron_config", "velora_config", "monteclora_config",
 )  # fmt: skip
 _ids = itertools.count(1)
 

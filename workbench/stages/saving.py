@@ -137,10 +137,7 @@ def written_beside(place: Path) -> Iterator[Path]:
     try:
         beside.mkdir(parents=True)
         yield beside
-        old = holder / ".old"
-        if place.exists():
-            place.rename(old)
-        beside.rename(place)
+        _take_place(beside, place, holder / ".old")
     except Exception as error:
         if isinstance(error, WorkbenchError):
             raise
@@ -153,6 +150,17 @@ def written_beside(place: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def _take_place(beside: Path, place: Path, old: Path) -> None:
+    if place.exists():
+        place.rename(old)
+    try:
+        beside.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
 
 
 def _short(error: Exception, limit: int = 200) -> str:

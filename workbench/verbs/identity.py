@@ -21,10 +21,13 @@ def command(t: Translate, lang: str) -> click.Command:
     def identity(
         terminal: Terminal, out: str, name: str, author: str, year: str, languages: str, replay: float
     ) -> None:
+        from workbench.data.identity import check_name
         from workbench.data.mix import training_records
         from workbench.runs import write_whole
         from workbench.specs import parse
 
+        check_name(name, "--name")
+        check_name(author, "--author")
         boxes = {"name": name, "author": author, "year": year, "lang": languages, "replay": replay}
         records = training_records(parse({"identity": boxes}), terminal.home).records
         lines = [json.dumps(record.to_row(), ensure_ascii=False) + "\n" for record in records]

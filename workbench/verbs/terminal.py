@@ -90,7 +90,8 @@ class _Labels:
         formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=self.texts("cli.usage") + " ")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]  # type: ignore[attr-defined]
+        options = [item for item in self.get_params(ctx) if isinstance(item, click.Option)]  # type: ignore[attr-defined]
+        records = [option.get_help_record(ctx) for option in options]
         with formatter.section(self.texts("cli.options")):
             formatter.write_dl([record for record in records if record])
         if isinstance(self, click.Group):
@@ -104,7 +105,12 @@ class _Labels:
 
 
 class Verb(_Labels, click.Command):
-    pass
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # the parser leaves it out, and the group would name itself
+            raise
 
 
 class VerbGroup(_Labels, click.Group):

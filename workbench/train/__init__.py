@@ -1,0 +1,1 @@
+"""A run's directory -> a trained adapter in it; serves the browser, the command line and distributed launchers."""

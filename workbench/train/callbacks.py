@@ -1,0 +1,145 @@
+"""What happens in a trainer -> lines of metrics.jsonl, progress, a stop on request, a stop on NaN."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from typing import Any
+
+import psutil
+import torch
+from transformers import TrainerCallback
+
+from workbench.errors import WorkbenchError
+from workbench.runs import Run, append_lines, utc_now
+from workbench.train.heart import Heart
+from workbench.train.progress import OnProgress, Progress
+
+_SPEED_STEPS = 50  # of how many steps the time left is judged
+
+
+class Curve(TrainerCallback):
+    """One line of metrics.jsonl per step that has something to say: loss, evaluation and probes of a step together.
+
+    The line is held back until the step is over or a checkpoint is about to be saved: a checkpoint never knows of steps
+    that the curve does not.
+    """
+
+    def __init__(self, run: Run, heart: Heart, on_progress: OnProgress | None) -> None:
+        self.run = run
+        self.heart = heart
+        self.on_progress = on_progress
+        self.trainer: Any = None
+        self.loss: float | None = None
+        self.tokens_per_second: float | None = None
+        self._held: dict[str, Any] | None = None
+        self._process = psutil.Process()
+        self._tokens, self._clock, self._paused = 0, 0.0, 0.0
+        self._ends: deque[float] = deque(maxlen=_SPEED_STEPS)
+
+    def pause(self, seconds: float) -> None:
+        """Time spent on something else (probes) that the speed leaves out."""
+        self._paused += seconds
+
+    def put(self, step: int, **values: Any) -> None:
+        """Values for the line of `step`; they join what is held of it."""
+        if self._held is not None and self._held["step"] != step:
+            self.flush()
+        self._held = (self._held or {"step": step}) | values
+
+    def flush(self) -> None:
+        if self._held is not None:
+            append_lines(self.run.metrics_path, [self._held])
+            self._held = None
+
+    def on_before_save(self) -> None:
+        self.flush()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._clock = time.perf_counter()
+        self._ends.append(self._clock)
+        self.heart.note(step=state.global_step, total_steps=state.max_steps, phase="training")
+        self._tell(state)
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.flush()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._ends.append(time.perf_counter())
+        self.heart.note(step=state.global_step)
+        self._tell(state)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        logs = logs or {}
+        evaluation = {name: value for name, value in logs.items() if name.startswith("eval_")}
+        if evaluation:
+            self.put(state.global_step, **evaluation)
+        if "loss" not in logs:  # the summary that the Trainer logs last
+            return
+        loss, norm = float(logs["loss"]), logs.get("grad_norm")
+        for what, value in (("loss", loss), ("gradient", norm)):
+            if value is not None and not math.isfinite(value):
+                raise WorkbenchError("train.not_finite", step=state.global_step, what=what)
+        now, tokens = time.perf_counter(), self.trainer.tokens_seen
+        seconds = max(now - self._clock - self._paused, 1e-9)
+        self.loss, self.tokens_per_second = loss, (tokens - self._tokens) / seconds
+        self._clock, self._tokens, self._paused = now, tokens, 0.0
+        self.put(
+            state.global_step,
+            epoch=round(state.epoch, 6),
+            time=round(utc_now(), 3),
+            loss=loss,
+            learning_rate=logs.get("learning_rate"),
+            grad_norm=norm,
+            tokens_per_second=round(self.tokens_per_second, 1),
+            memory_bytes=self._memory_bytes(),
+        )
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.flush()
+        self.heart.note(step=state.global_step)
+
+    def _memory_bytes(self) -> int:
+        """The device's peak since the start, or what this process holds on a CPU."""
+        if torch.cuda.is_available():
+            return torch.cuda.max_memory_allocated()
+        return self._process.memory_info().rss
+
+    def _tell(self, state: Any) -> None:
+        if self.on_progress is None:
+            return
+        left = None
+        if len(self._ends) > 1:
+            left = (self._ends[-1] - self._ends[0]) / (len(self._ends) - 1) * (state.max_steps - state.global_step)
+        epoch = float(state.epoch or 0.0)
+        progress = Progress(
+            "training", state.global_step, state.max_steps, epoch, self.loss, self.tokens_per_second, left
+        )
+        self.on_progress(progress)
+
+
+class StopOnRequest(TrainerCallback):
+    """A `stop` file in the run -> save and stop after the micro-batch that is being computed."""
+
+    def __init__(self, heart: Heart) -> None:
+        self.heart = heart
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._look(state, control)
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._look(state, control)
+
+    def _look(self, state: Any, control: Any) -> None:
+        if self.heart.stop_requested() and not control.should_training_stop:
+            self.heart.enter("stopping", step=state.global_step)
+            control.should_training_stop = control.should_save = True
+
+
+class EvaluateLast(TrainerCallback):
+    """The loss on held-out rows at the last step too; the Trainer asks at every save only."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step >= state.max_steps:
+            control.should_evaluate = True

@@ -1,0 +1,195 @@
+"""Functions of the core -> endpoints of the page, the same in every language; clients call them by keyword.
+
+Annotations are evaluated by Gradio, which makes each endpoint's schema from them: no `from __future__ import annotations`.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from workbench import presets, runs
+from workbench.errors import UserError
+from workbench.ui import files
+from workbench.ui.i18n import Texts
+
+if TYPE_CHECKING:
+    from workbench.ui.app import App
+
+COLUMNS_AT_MOST = 8
+_OPTIONS = ("temperature", "top_p", "max_tokens", "seed", "system", "model")
+
+
+def register(app: "App", t: Texts) -> None:
+    """Put the endpoints into the Blocks being built; refusals are sentences in its language."""
+    for endpoint in endpoints(app, t):
+        # A long answer must not keep a status query waiting.
+        gr.api(_refusing(endpoint, t), api_name=endpoint.__name__, concurrency_limit=8)
+
+
+def _refusing(endpoint: Callable, t: Texts) -> Callable:
+    """Errors as one sentence to the client; Gradio would send the exception's name."""
+    import inspect
+
+    def sentence(error: Exception) -> gr.Error:
+        return gr.Error(t.error(error), print_exception=False)
+
+    if inspect.isgeneratorfunction(endpoint):
+
+        @functools.wraps(endpoint)
+        def answer(*args: Any, **kwargs: Any) -> Any:
+            try:
+                yield from endpoint(*args, **kwargs)
+            except Exception as error:
+                raise sentence(error) from error
+
+    else:
+
+        @functools.wraps(endpoint)
+        def answer(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return endpoint(*args, **kwargs)
+            except Exception as error:
+                raise sentence(error) from error
+
+    return answer
+
+
+def endpoints(app: "App", t: Texts) -> list[Callable]:
+    """The functions themselves, bound to a workspace and a language."""
+
+    def train(spec: dict | str) -> str:
+        """Queue a run and return its name. spec: a preset's name, or a mapping such as
+        {"preset": "identity", "identity.name": "Nova", "identity.author": "Lab", "run": "first-try"}."""
+        values = {"preset": spec} if isinstance(spec, str) else dict(spec)
+        name = values.pop("run", None)
+        stem = values.get("preset")
+        checked = presets.resolve(values, home=app.home)
+        return app.jobs.submit(checked, name=name, stem=stem if stem in presets.available(app.home) else None).name
+
+    def status(run: str) -> dict:
+        """state.json of a run, with the last metrics that were written."""
+        found = runs.find(app.home, run)
+        rows = found.metrics()
+        last: dict[str, Any] = {}
+        for row in rows[-50:]:
+            last |= row
+        return found.state() | {"run": found.name, "metrics": last}
+
+    def metrics(run: str, since: int = -1) -> dict:
+        """Rows of metrics.jsonl with a step above `since`; another generation means: start afresh."""
+        found = runs.find(app.home, run)
+        return {"generation": found.generation(), "rows": found.metrics(int(since))}
+
+    def stop(run: str) -> dict:
+        """Ask a run to save and stop; answers with its state."""
+        return runs.find(app.home, run).request_stop()
+
+    def resume(run: str) -> str:
+        """Queue a stopped, failed or interrupted run to go on from its last checkpoint; returns its name."""
+        return app.jobs.resume(run).name
+
+    def list_runs() -> list[dict]:
+        """All runs, newest first: run, state, step, total_steps, loss, score."""
+        return app.summaries.every()
+
+    def adapters() -> list[dict]:
+        """Columns that chat and compare take besides `base`: adapters and checkpoints of this workspace, newest first."""
+        from workbench.models.adapters import find
+
+        return [{"name": ref.name, "run": ref.run, "step": ref.step, "base": ref.base} for ref in find(app.home)]
+
+    def chat(prompt: str | list, adapters: list[str] | None = None, options: dict | None = None) -> list[str]:
+        """One answer per column. prompt: a question, or a list of alternating user and assistant turns, or messages.
+        adapters: columns, `base` among them (none: only base). options: temperature, top_p, max_tokens, seed, system, model."""
+        columns = adapters or ["base"]
+        texts = [""] * len(columns)
+        for delta in _compared(app, prompt, columns, options or {}):
+            if delta.error:
+                raise UserError("ui.column_failed", column=columns[delta.column], reason=delta.error)
+            texts[delta.column] = delta.text
+        return texts
+
+    def compare(
+        prompt: str | list, adapters: list[str] | None = None, options: dict | None = None
+    ) -> Iterator[dict]:
+        """Like chat, streaming: {"column", "text" (whole so far), "done", "error"}."""
+        for delta in _compared(app, prompt, adapters or ["base"], options or {}):
+            yield {"column": delta.column, "text": delta.text, "done": delta.done, "error": delta.error}
+
+    def inspect(file: dict | str) -> dict:
+        """What a data file holds: format, good and bad rows with reasons, statistics, warnings."""
+        from workbench.data.quality import inspect as examine
+
+        report, statistics = examine(files.readable(file, app.home))
+        return report.to_json(t.language) | {"statistics": statistics}
+
+    def preview(file: dict | str, row: int = 1, options: dict | None = None) -> dict:
+        """Row (from 1) of a data file as the model sees it. options: model, template, max_length."""
+        return preview_row(app, file, int(row), options or {})
+
+    every = [train, status, metrics, stop, resume, _named("runs", list_runs), adapters, chat, compare, inspect, preview]
+    return every
+
+
+def _named(name: str, function: Callable) -> Callable:
+    """A function under the name of its endpoint, where that name means something else in this module."""
+    function.__name__ = name
+    return function
+
+
+def turns(prompt: str | list, system: str = "") -> list[dict]:
+    """A question, alternating turns, or messages -> messages. Raises UserError for a dialogue that asks nothing."""
+    given = [prompt] if isinstance(prompt, str) else prompt
+    if not isinstance(given, list) or not given:
+        raise UserError("ui.bad_prompt")
+    messages: list[dict] = []
+    for place, turn in enumerate(given):
+        if isinstance(turn, str):
+            turn = {"role": "assistant" if place % 2 else "user", "content": turn}
+        if not isinstance(turn, dict) or not isinstance(turn.get("content"), str) or "role" not in turn:
+            raise UserError("ui.bad_prompt")
+        messages.append(turn)
+    if messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
+        raise UserError("ui.bad_prompt")
+    if system and messages[0]["role"] != "system":
+        messages.insert(0, {"role": "system", "content": system})
+    return messages
+
+
+def _compared(app: "App", prompt: str | list, columns: list[str], options: dict) -> Iterator[Any]:
+    """The engine's updates, after checking what came in from outside: columns may not lead out of the workspace."""
+    from workbench.models.adapters import locate
+    from workbench.specs import parse
+
+    if not 0 < len(columns) <= COLUMNS_AT_MOST:
+        raise UserError("ui.column_count", count=len(columns), limit=COLUMNS_AT_MOST)
+    for name in options:
+        if name not in _OPTIONS:
+            raise UserError("ui.unknown_option", value=name, known=", ".join(_OPTIONS))
+    for column in columns:
+        locate(app.home, column, foreign=False)
+    sampling = {key: value for key, value in options.items() if key not in ("system", "model")}
+    model = parse({"model.path": options["model"]}).model if options.get("model") else None
+    yield from app.engine.compare(turns(prompt, options.get("system", "")), columns, sampling, model)
+
+
+def preview_row(app: "App", file: dict | str, row: int, options: dict) -> dict:
+    """The contract's preview of one row. Raises UserError for a row that is bad or not there."""
+    from workbench.data.load import iter_records
+    from workbench.data.render import preview as paint
+    from workbench.specs import parse
+
+    path = files.readable(file, app.home)
+    name = files.shown_name(file, path)
+    spec = parse({"model.path": options.get("model", "embedded"), "data.max_length": options.get("max_length", 1024)})
+    count = 0
+    for item in iter_records(path):
+        count = max(count, item.row)
+        if item.row == row and item.record is None:
+            raise UserError("ui.bad_row", path=name, row=row, reason=item.reason)
+        if item.row == row:
+            tokenizer = app.hub.tokenizer(spec.model)
+            return paint(item.record, tokenizer, spec.data.max_length, template=options.get("template") or None, row=row)
+    raise UserError("ui.row_out_of_range", path=name, count=count, row=row)
