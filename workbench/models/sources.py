@@ -31,6 +31,11 @@ def folder(path: str, progress: Callable[[float], None]) -> Path:
     return _download(path, progress)
 
 
+def is_hub_name(path: str) -> bool:
+    """Whether finding the model may mean downloading it."""
+    return path != "embedded" and not Path(path).expanduser().exists() and bool(_HUB_NAME.fullmatch(path))
+
+
 def check_weights(path: Path) -> None:
     """Raises UserError unless the folder holds safetensors weights, whole ones, and pickles would not be needed."""
     if not any(path.glob("*.safetensors")):

@@ -85,6 +85,7 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
     """
 
     tokens_seen = 0  # in this session, padding left out
+    layout_note = ""  # for the log
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         weights = inputs.pop("weights", None)
@@ -121,6 +122,7 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
             same = False
         finally:
             self.model.train(was_training)
+        self.layout_note = "rows lie end to end where that is less work" if same else "rows are padded side by side"
         if same:
             self.data_collator = Collator(padded.pad_token_id, Layout.of(self.model.get_base_model()))
 

@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 from workbench.errors import WorkbenchError
 from workbench.runs import Run, append_lines, utc_now
 from workbench.train.heart import Heart
+from workbench.train.probes import Questioner
 from workbench.train.progress import OnProgress, Progress
 
 _SPEED_STEPS = 50  # of how many steps the time left is judged
@@ -143,3 +144,35 @@ class EvaluateLast(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step >= state.max_steps:
             control.should_evaluate = True
+
+
+class AskProbes(TrainerCallback):
+    """Questions at step 0, every so many steps and at the last one; answers to probes.jsonl, scores to the curve."""
+
+    def __init__(self, questioner: Questioner, every: int, curve: Curve, heart: Heart) -> None:
+        self.questioner = questioner
+        self.every = every
+        self.curve = curve
+        self.heart = heart
+        self._asked_at = max((row["step"] for row in heart.run.probes()), default=-1)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        if state.global_step == 0:
+            self._ask(state, model)
+            self.curve.flush()  # the scores before training stand on the page at once
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        if state.global_step % self.every == 0 or state.global_step >= state.max_steps:
+            self._ask(state, model)
+
+    def _ask(self, state: Any, model: Any) -> None:
+        step = state.global_step
+        if step <= self._asked_at:
+            return
+        round_ = self.questioner.ask(model, step, stop=self.heart.stop_requested)
+        if round_ is None:
+            return
+        append_lines(self.heart.run.probes_path, round_.rows)
+        self._asked_at = step
+        self.curve.put(step, **round_.scores)
+        self.curve.pause(round_.seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from types import TracebackType
 from typing import Any
@@ -35,7 +36,18 @@ class Heart:
         with self._lock:
             changes = self._pending | changes
             self._pending = {}
-            return self.run.own(state, **changes)
+            try:
+                return self.run.own(state, **changes)
+            except OSError:
+                return self._write_in_place(state, changes)
+
+    def _write_in_place(self, state: str, changes: dict[str, Any]) -> dict[str, Any]:
+        """On a full disk no new file fits, but the block of the old one is there: how a run ended must not be lost."""
+        whole = self.run.stored_state() | runs.owner() | changes | {"state": state, "heartbeat": utc_now()}
+        with self.run.state_path.open("r+", encoding="utf-8") as file:
+            file.write(json.dumps(whole, ensure_ascii=False))
+            file.truncate()
+        return whole
 
     def note(self, **changes: Any) -> None:
         """Something that may reach the disk a moment later, such as the step."""

@@ -1,0 +1,44 @@
+"""A spec -> a UserError at once for what cannot work, before anything is queued or written; torch is not needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from workbench.data import styles
+from workbench.data.mix import data_path, training_records
+from workbench.errors import UserError, nearest
+from workbench.models import sources
+from workbench.specs import Spec
+from workbench.train import probes
+
+# A larger file is read when the run begins: a click on "start" should answer within a second or two.
+_READ_AT_ONCE_BYTES = 20_000_000
+
+
+def check(spec: Spec, home: Path) -> None:
+    """Raises UserError for a missing file, model, style, identity or question list, and for knobs that exclude each other."""
+    if spec.data.template and spec.data.template not in styles.names():
+        raise UserError("data.unknown_style", value=spec.data.template, nearest=nearest(spec.data.template, styles.names()))
+    _check_combination(spec)
+    probes.of_spec(spec, home)
+    _check_model(spec)
+    _check_rows(spec, home)
+
+
+def _check_combination(spec: Spec) -> None:
+    if "lm_head" in spec.adapter.target_modules:
+        raise UserError("train.no_lm_head", value=spec.adapter.target_modules)
+
+
+def _check_model(spec: Spec) -> None:
+    """A folder is looked at; a hub name is left to the run, because looking may mean downloading."""
+    if not sources.is_hub_name(spec.model.path):
+        sources.check_weights(sources.folder(spec.model.path, lambda fraction: None))
+
+
+def _check_rows(spec: Spec, home: Path) -> None:
+    if spec.data.path and data_path(spec.data.path, home).stat().st_size > _READ_AT_ONCE_BYTES:
+        return
+    data = training_records(spec, home)
+    if not data.records:
+        raise UserError("train.no_rows", why=UserError("data.nothing_to_train"))

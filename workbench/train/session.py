@@ -1,0 +1,188 @@
+"""A run's directory -> a trained adapter in it: the only caller of `.train()`, in whatever thread it is called.
+
+It waits for its turn in the workspace, owns state.json meanwhile, and ends in exactly one of finished, stopped, failed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import WorkbenchError
+from workbench.locales import LANGUAGES
+from workbench.runs import Run, utc_now
+from workbench.specs import Spec
+from workbench.train import resume as resuming
+from workbench.train import rows
+from workbench.train.heart import Heart
+from workbench.train.log import RunLog, libraries_logged
+from workbench.train.progress import OnProgress, Progress
+from workbench.train.turns import Cancelled, turn
+
+if TYPE_CHECKING:
+    from workbench.models.hub import Base, Hub
+
+# Below this many parameters two threads only wait for each other (measured: up to 20 times slower on a busy machine).
+_ONE_THREAD_PARAMETERS = 30_000_000
+
+
+def train(run: Run, *, hub: Hub, resume: bool = False, on_progress: OnProgress | None = None) -> dict[str, Any]:
+    """Train a run to its end and answer with its last state.
+
+    resume: go on from the newest checkpoint; the curve then equals that of a run that was never stopped.
+    Raises UserError when there is nothing to resume. Whatever fails later is told by the state: "failed" with `reason`
+    (one English sentence) and `reasons` (one per language); the traceback is in log.txt. KeyboardInterrupt passes through.
+    """
+    if resume:
+        resuming.check_resumable(run)
+        run.stop_path.unlink(missing_ok=True)
+    tell = on_progress or _nobody
+    log = RunLog(run.log_path)
+    with Heart(run) as heart, libraries_logged(log):
+        heart.enter("queued", phase="waiting", reason="", reasons=None, ended=None)
+        try:
+            tell(Progress("waiting"))
+            with turn(run.home, heart.stop_requested):
+                return _train(run, hub, heart, log, tell, on_progress)
+        except Cancelled:
+            return _end(heart, log, "stopped", WorkbenchError("train.stopped_waiting"))
+        except KeyboardInterrupt:
+            _end(heart, log, "interrupted", WorkbenchError("train.interrupted"))
+            raise
+        except Exception as error:
+            log(traceback.format_exc())
+            return _end(heart, log, "failed", _explained(error, run))
+        finally:
+            run.stop_path.unlink(missing_ok=True)
+            _release_memory()
+
+
+def _train(
+    run: Run, hub: Hub, heart: Heart, log: RunLog, tell: OnProgress, on_progress: OnProgress | None
+) -> dict[str, Any]:
+    spec, began = run.spec(), time.monotonic()
+    # Lines are taken back also when there is no checkpoint to go on from: the run then begins anew.
+    took_back = run.metrics_path.exists() or run.probes_path.exists()
+    checkpoint = resuming.prepare(run)
+    heart.enter(
+        "running",
+        phase="preparing",
+        started=run.stored_state()["started"] or utc_now(),
+        generation=run.generation() + took_back,
+    )
+    tell(Progress("preparing"))
+    log(f"begin {run.name}" + (f", from {checkpoint.name}" if checkpoint else ""))
+
+    records = rows.collect(run, spec, log)
+    tokenizer = hub.tokenizer(spec.model)
+    rendered = rows.render_all(records.records, tokenizer, spec, log)
+    held_out = rows.render_all(records.held_out, tokenizer, spec, log) if records.held_out else []
+    base = hub.load(spec.model)
+    with _threads(spec, base):
+        trainer = _trainer(run, spec, base, rendered, held_out, heart, log, on_progress)
+        log(f"ready after {time.monotonic() - began:.1f} s; {_trainable(trainer.model):,} weights learn")
+        trainer.resumed_from = checkpoint
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        step, total = trainer.state.global_step, trainer.state.max_steps
+        heart.note(step=step, total_steps=total, phase="saving")
+        if step:
+            tell(Progress("saving", step, total))
+            _save_result(run, trainer)
+        return _end(heart, log, "finished" if step >= total else "stopped", None, seconds=time.monotonic() - began)
+
+
+def _trainer(
+    run: Run,
+    spec: Spec,
+    base: Base,
+    rendered: list[Any],
+    held_out: list[Any],
+    heart: Heart,
+    log: RunLog,
+    on_progress: OnProgress | None,
+) -> Any:
+    """The stage's trainer on a tree of its own, with metrics, stop and probes around it."""
+    import copy
+
+    from workbench.models.trees import tree
+    from workbench.stages import sft
+    from workbench.train import callbacks, probes
+
+    curve = callbacks.Curve(run, heart, on_progress)
+    around = [curve, callbacks.StopOnRequest(heart)]
+    questions = probes.of_spec(spec, run.home)
+    if questions:
+        questioner = probes.Questioner(questions, base.tokenizer, spec.data.template)
+        around.append(callbacks.AskProbes(questioner, spec.probes.every, curve, heart))
+    if held_out:
+        around.append(callbacks.EvaluateLast())
+    # The trainer may set a padding token: on a copy, because everybody shares the hub's tokenizer.
+    tokenizer = copy.deepcopy(base.tokenizer)
+    trainer = sft.build(spec, tree(base.model), tokenizer, rendered, run.directory, around, held_out)
+    curve.trainer = trainer
+    if trainer.layout_note:
+        log(trainer.layout_note)
+    return trainer
+
+
+def _save_result(run: Run, trainer: Any) -> None:
+    from workbench.stages.saving import save_adapter, written_beside
+
+    trainer.refuse_broken_weights()
+    with written_beside(run.adapter_path) as beside:
+        save_adapter(trainer.model, beside)
+
+
+def _end(
+    heart: Heart, log: RunLog, state: str, why: WorkbenchError | None, seconds: float | None = None
+) -> dict[str, Any]:
+    reason = why.text("en") if why else ""
+    reasons = {language: why.text(language) for language in LANGUAGES} if why else None
+    log(f"{state}" + (f" after {seconds:.1f} s" if seconds is not None else "") + (f": {reason}" if reason else ""))
+    return heart.enter(state, reason=reason, reasons=reasons, ended=utc_now(), phase="")
+
+
+def _explained(error: Exception, run: Run) -> WorkbenchError:
+    if isinstance(error, WorkbenchError):
+        return error
+    step = max((row["step"] for row in run.metrics()), default=0)
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate" in str(error).lower():
+        return WorkbenchError("train.out_of_memory", step=step)
+    lines = str(error).strip().splitlines() or [""]
+    return WorkbenchError("train.defect", kind=type(error).__name__, text=lines[0][:300])
+
+
+@contextmanager
+def _threads(spec: Spec, base: Base) -> Iterator[None]:
+    """How many cores this thread's tensor operations use; the old number comes back."""
+    import torch
+
+    before = torch.get_num_threads()
+    wanted = spec.training.num_threads
+    if not wanted:
+        small = sum(value.numel() for value in base.model.parameters()) < _ONE_THREAD_PARAMETERS
+        wanted = 1 if small else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    torch.set_num_threads(wanted or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _trainable(model: Any) -> int:
+    return sum(value.numel() for value in model.parameters() if value.requires_grad)
+
+
+def _release_memory() -> None:
+    from workbench.models.hub import release_memory
+
+    release_memory()
+
+
+def _nobody(progress: Progress) -> None:
+    pass
