@@ -11,10 +11,10 @@ from workbench.demo.corpus.exchange import Exchange
 from workbench.demo.phrasing import Lang
 
 TOPICS = {
-    arithmetic: 24, smalltalk: 20, capitals: 11, translation: 12, sequences: 10, counting: 7,
-    facts: 14, unknown: 10, opposites: 9, colours: 7,
+    arithmetic: 32, smalltalk: 24, capitals: 11, translation: 12, sequences: 10, counting: 7,
+    facts: 14, unknown: 12, opposites: 9, colours: 7,
 }  # fmt: skip
-KINDS = {"default": 15, "persona": 18, "recall": 16, "generic": 10, "plain": 41}
+KINDS = {"default": 15, "persona": 18, "recall": 19, "generic": 8, "plain": 40}
 
 
 def topic(rng: Random, lang: Lang, exclude: frozenset[str] = frozenset()) -> list[Exchange]:

@@ -42,6 +42,20 @@ SUFFIXES: dict[str, list[str]] = {
            ", my friend", " i am curious.", ", quickly", " in short", " right now", ", if you know", " again", " today", ", any idea?"],
     "zh": ["呢", "呀", "啊", "谢谢", "，谢谢", "，你知道吗", "，告诉我", "，快告诉我", "，我忘了", "，请回答", "吧", "，帮我看看", "，拜托", "哦", "，可以吗", "，好奇", "嘛"],
 }
+# Words that change nothing; dropped in anywhere, they teach the model to read past what it does not know.
+FILLERS = {
+    "en": "really,just,actually,exactly,now,then,maybe,kindly,simply,again,here,basically,even,like,perhaps,quickly,usually,normally,at all,in fact,of course,once more,right now,for real,these days,over there,again please".split(","),
+    "zh": "到底,究竟,其实,就,来着,那个,现在,大概,一般,通常,应该,会,能,咱们,这个,我说,一般来说,说实话,好像,真的,又,还,平时,给大家".split(","),
+}
+_ANCHORS = "是的有叫用怎什哪在说等"  # a Chinese filler goes before one of these, so that it splits no word
+RELATIVES = {
+    "en": "son,daughter,teacher,friend,mother,father,sister,brother,neighbour,boss,uncle,aunt,cousin,wife,husband,grandma,grandpa,class,kids,colleague".split(","),
+    "zh": "儿子,女儿,老师,朋友,妈妈,爸爸,妹妹,弟弟,邻居,老板,叔叔,阿姨,同学,同桌,爷爷,奶奶,哥哥,姐姐,孩子,同事".split(","),
+}
+ASIDES = {
+    "en": ["my {r} wants to know, ", "my {r} asked me: ", "for my {r}: ", "my {r} is curious: ", "I am with my {r}. ", "help my {r}: ", "in the quiz: ", "at school they ask: ", "test: ", "one thing: ", "let me see, ", "if I may ask, ", "would you please say, ", "I am learning. ", "here is my question: ", "my {r} forgot, "],
+    "zh": ["我{r}想知道，", "我{r}问：", "替我{r}问一下，", "{r}让我问你，", "考试题：", "说真的，", "小测验，", "麻烦你，", "劳驾，", "我在学习，", "如果可以的话，", "我的问题是，", "{r}忘了，", "请你说说，", "来回答，", "跟{r}打赌，"],
+}
 # Words a hurried person leaves out; dropping them teaches the keyword style ("capital Italy").
 CLIPPED = {
     "en": {"the", "a", "an", "is", "are", "of", "what", "what's", "do", "does", "please", "me", "you", "to", "in", "it", "tell", "can", "i", "know"},
@@ -72,6 +86,20 @@ def _mistype(rng: Random, text: str) -> str:
     return text[:i] + text[i + 1] + text[i] + text[i + 2 :]
 
 
+def _fill(rng: Random, lang: Lang, text: str) -> str:
+    filler = rng.choice(FILLERS[lang])
+    if lang == "en":
+        words = text.split(" ")
+        spots = [i for i in range(1, len(words)) if words[i][:1].islower()]
+        if not spots:
+            return text
+        words.insert(rng.choice(spots), filler)
+        return " ".join(words)
+    spots = [i for i in range(1, len(text)) if text[i] in _ANCHORS]
+    i = rng.choice(spots) if spots else 0
+    return text[:i] + filler + text[i:]
+
+
 def vary(rng: Random, lang: Lang, text: str, *, fixed: tuple[str, ...] = ()) -> str:
     """Type `text` the way one of many people would.
 
@@ -85,8 +113,15 @@ def vary(rng: Random, lang: Lang, text: str, *, fixed: tuple[str, ...] = ()) -> 
         clipped = _clip(rng, lang, bare)
         if all(word in clipped for word in fixed):
             bare = clipped
-    if rng.random() < 0.22:
+    if rng.random() < 0.12:
+        filled = _fill(rng, lang, bare)
+        if all(word in filled for word in fixed):
+            bare = filled
+    roll = rng.random()
+    if roll < 0.20:
         bare = rng.choice(PREFIXES[lang]) + bare
+    elif roll < 0.26:
+        bare = rng.choice(ASIDES[lang]).replace("{r}", rng.choice(RELATIVES[lang])) + bare
     if rng.random() < 0.14:
         suffix = rng.choice(SUFFIXES[lang])
         bare += ("? " + suffix.strip(", ") if lang == "en" and asks and rng.random() < 0.4 else suffix)
