@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -105,7 +105,7 @@ class Questioner:
         self.prompts = [prompt_ids(probe.messages, tokenizer, template=template or None) for probe in self.probes]
         self._tree: Any = None
 
-    def ask(self, model: Any, step: int, stop: Any = None) -> Round | None:
+    def ask(self, model: Any, step: int, stop: Callable[[], bool] | None = None) -> Round | None:
         """One round of greedy answers by `model`; None when `stop()` became true meanwhile."""
         from workbench.models.generate import Sampling, generate
         from workbench.models.trees import tree
@@ -117,8 +117,9 @@ class Questioner:
             self._tree.get_base_model().__dict__.pop("forward", None)
             self._tree.gradient_checkpointing_disable()
             self._tree.eval()
-        sampling = Sampling(temperature=0.0, top_p=1.0, max_tokens=MAX_ANSWER_TOKENS, seed=0)
-        ids = generate(self._tree, self.tokenizer, self.prompts, adapters=None, sampling=sampling, stop=stop)
+        sampling = Sampling(temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
+        stop_row = None if stop is None else lambda row: stop()
+        ids = generate(self._tree, self.tokenizer, self.prompts, sampling=sampling, stop=stop_row)
         if stop is not None and stop():
             return None
         rows = []
