@@ -49,7 +49,7 @@ BASE = AdapterRef("base", None)
 
 def find(home: Path) -> list[AdapterRef]:
     """Every whole adapter of the workspace, newest first; half-written ones are left out."""
-    found = [ref for run in runs.every(home) for ref in _of_run(run)]
+    found = [ref for run in runs.every(home) for ref in of_run(run)]
     return sorted(found, key=lambda ref: (ref.path / WEIGHTS).stat().st_mtime_ns, reverse=True)
 
 
@@ -73,7 +73,8 @@ def locate(home: Path, name: str, *, foreign: bool = True) -> AdapterRef:
     return _located_in_run(run, name)
 
 
-def _of_run(run: runs.Run) -> Iterator[AdapterRef]:
+def of_run(run: runs.Run) -> Iterator[AdapterRef]:
+    """Every whole adapter of one run: its result first, then its checkpoints by step."""
     try:
         base = run.spec().model.path
     except (UserError, OSError):  # a spec of another version still has adapters; their config names the base
@@ -88,7 +89,7 @@ def _of_run(run: runs.Run) -> Iterator[AdapterRef]:
 
 
 def _located_in_run(run: runs.Run, name: str) -> AdapterRef:
-    refs = {ref.name: ref for ref in _of_run(run)}
+    refs = {ref.name: ref for ref in of_run(run)}
     if name in refs:
         return refs[name]
     if refs:
