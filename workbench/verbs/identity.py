@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import click
 
-from workbench.verbs.terminal import Real, Terminal, Translate, verb, writing
+from workbench.verbs.terminal import Real, Terminal, Translate, verb
 
 
 def command(t: Translate, lang: str) -> click.Command:
@@ -23,18 +20,15 @@ def command(t: Translate, lang: str) -> click.Command:
     ) -> None:
         from workbench.data.identity import check_name
         from workbench.data.mix import training_records
-        from workbench.runs import write_whole
+        from workbench.data.writers import container, write_rows
         from workbench.specs import parse
 
         check_name(name, "--name")
         check_name(author, "--author")
+        container(out)  # a wrong ending is known at once
         boxes = {"name": name, "author": author, "year": year, "lang": languages, "replay": replay}
         records = training_records(parse({"identity": boxes}), terminal.home).records
-        lines = [json.dumps(record.to_row(), ensure_ascii=False) + "\n" for record in records]
-        path = Path(out)
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, "".join(lines))
-        terminal.result({"rows": len(lines)}, t("cli.identity.done", rows=len(lines), path=path))
+        rows = write_rows(out, (record.to_row() for record in records))
+        terminal.result({"rows": rows}, t("cli.identity.done", rows=rows, path=out))
 
     return identity

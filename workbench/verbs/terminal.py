@@ -129,7 +129,8 @@ class Whole(click.ParamType):
         with contextlib.suppress(ValueError):
             if self.least <= int(value) <= self.most:
                 return int(value)
-        raise _refused(param, value, self.least, "" if self.most >= 2**63 - 1 else self.most)
+        allowed = f"≥ {self.least}" if self.most >= 2**63 - 1 else f"{self.least} … {self.most}"
+        raise _refused(param, value, allowed)
 
 
 class Real(click.ParamType):
@@ -145,12 +146,13 @@ class Real(click.ParamType):
             number = float(value)
             if self.least <= number <= self.most and not (self.above and number == self.least):
                 return number
-        raise _refused(param, value, f"{'> ' if self.above else ''}{self.least:g}", f"{self.most:g}")
+        low = f"> {self.least:g}" if self.above else f"{self.least:g}"
+        raise _refused(param, value, f"{low} … {self.most:g}")
 
 
-def _refused(param: click.Parameter | None, value: Any, low: object, high: object) -> UserError:
+def _refused(param: click.Parameter | None, value: Any, allowed: str) -> UserError:
     name = param.opts[0] if param is not None else ""
-    return UserError("cli.bad_number", option=name, value=str(value)[:60], allowed=f"{low} … {high}".strip())
+    return UserError("cli.bad_number", option=name, value=str(value)[:60], allowed=allowed)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,324 @@
+"""A question -> the answers of up to four models side by side, streamed from one batch."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from workbench.errors import UserError
+from workbench.ui import forms
+from workbench.ui.columns import Columns
+from workbench.ui.conversations import Answer, Conversation, Conversations, Turn
+from workbench.ui.i18n import Texts
+
+if TYPE_CHECKING:
+    from workbench.ui.app import App
+
+log = logging.getLogger(__name__)
+
+SLOTS = 4
+CHIPS = ("one", "two", "three", "four", "five", "six")
+_REFRESH_SECONDS = 3.0
+_UPDATE_SECONDS = 0.1  # faster updates arrive late: the browser cannot draw them
+# Each browser tab keeps an id of its own through reloads; the conversation itself stays on the server.
+_OWN_ID = """() => {
+  let id = sessionStorage.getItem('workbench-chat');
+  if (!id) {
+    id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    sessionStorage.setItem('workbench-chat', id);
+  }
+  return id;
+}"""
+
+
+def build(app: App, t: Texts) -> Chat:
+    tab = Chat(app, t)
+    with gr.Column(elem_classes=["wb-chat"]):
+        tab.id = gr.Textbox(visible=False)
+        with gr.Row():
+            tab.columns = gr.Dropdown(
+                tab.found.choices(t("chat.base")),
+                value=["base"],
+                multiselect=True,
+                max_choices=SLOTS,
+                label=t("chat.columns"),
+                info=t("chat.columns_help"),
+                elem_id="chat-columns",
+                scale=4,
+            )
+        with gr.Row(elem_classes=["wb-columns"]):
+            for number in range(SLOTS):
+                with gr.Column(min_width=240, visible=number == 0, elem_id=f"chat-slot-{number}") as box:
+                    tab.bots.append(_bot(t, number))
+                    tab.stats.append(gr.HTML(apply_default_css=False, js_on_load=None, elem_id=f"chat-stats-{number}"))
+                tab.boxes.append(box)
+        with gr.Row(elem_classes=["wb-chips"], elem_id="chat-chips"):
+            chips = [gr.Button(t(f"chat.chips.{name}"), size="sm") for name in CHIPS]
+        tab.problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="chat-problem")
+        with gr.Row(elem_classes=["wb-ask"]):
+            tab.question = gr.Textbox(
+                label=t("chat.question"),
+                show_label=False,
+                placeholder=t("chat.placeholder"),
+                lines=1,
+                max_lines=8,
+                container=False,
+                scale=8,
+                min_width=200,
+                elem_id="chat-question",
+            )
+            tab.send = gr.Button(t("chat.send"), variant="primary", min_width=72, elem_id="chat-send")
+            tab.stop = gr.Button(t("chat.stop"), interactive=False, min_width=72, elem_id="chat-stop")
+            tab.retry = gr.Button(t("chat.retry"), min_width=72, elem_id="chat-retry")
+            tab.clear = gr.Button(t("chat.clear"), min_width=72, elem_id="chat-clear")
+        with gr.Accordion(t("chat.options"), open=False, elem_id="chat-options"):
+            _options(tab, t)
+    _wire(tab, chips)
+    return tab
+
+
+def _bot(t: Texts, number: int) -> gr.Chatbot:
+    return gr.Chatbot(
+        label="base",
+        height="max(300px, 48vh)",
+        placeholder=t("chat.empty"),
+        buttons=["copy"],
+        layout="panel",
+        feedback_options=None,
+        allow_tags=False,  # a tag in an answer is text
+        allow_file_downloads=False,
+        elem_id=f"chat-column-{number}",
+        elem_classes=["wb-bot"],
+    )
+
+
+def _options(tab: Chat, t: Texts) -> None:
+    tab.system = gr.Textbox(
+        label=t("chat.system"), info=t("chat.system_help"), lines=2, max_lines=6, elem_id="chat-system"
+    )
+    with gr.Row(elem_classes=["wb-fields"]):
+        tab.temperature = gr.Slider(
+            0, 2, 0, step=0.05, label=t("chat.temperature"), info=t("chat.temperature_help"), elem_id="chat-temperature"
+        )
+        tab.top_p = gr.Slider(0.05, 1, 1, step=0.05, label=t("chat.top_p"), info=t("chat.top_p_help"), elem_id="chat-top-p")
+        tab.max_tokens = gr.Number(
+            256, precision=0, label=t("chat.max_tokens"), info=t("chat.max_tokens_help"), elem_id="chat-max-tokens"
+        )
+        tab.seed = gr.Number(42, precision=0, label=t("chat.seed"), info=t("chat.seed_help"), elem_id="chat-seed")
+        tab.model = gr.Dropdown(
+            ["embedded"],
+            value="embedded",
+            allow_custom_value=True,
+            label=t("chat.model"),
+            info=t("chat.model_help"),
+            elem_id="chat-model",
+        )
+
+
+def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    view = [*tab.boxes, *tab.bots, *tab.stats]
+    # Visitors do not wait for each other here; the engine puts their requests in order.
+    asking = quiet | {"concurrency_limit": None}
+    outputs = [tab.question, tab.problem, tab.stop, tab.send, *tab.bots, *tab.stats]
+    options = [tab.columns, tab.system, tab.temperature, tab.top_p, tab.max_tokens, tab.seed, tab.model]
+    for trigger in (tab.send.click, tab.question.submit):
+        trigger(tab.ask, [tab.id, tab.question, *options], outputs, **asking)
+    for chip in chips:
+        chip.click(tab.ask, [tab.id, chip, *options], outputs, **asking)
+    tab.retry.click(tab.ask_again, [tab.id, *options], outputs, **asking)
+    tab.stop.click(tab.stop_asking, tab.id, None, queue=False, **quiet)
+    tab.clear.click(tab.begin_afresh, [tab.id, tab.columns], [tab.problem, *view], **quiet)
+    tab.columns.change(tab.show, [tab.id, tab.columns], view, **quiet)
+    gr.Timer(_REFRESH_SECONDS).tick(tab.refresh, None, tab.columns, **quiet)
+    # In the page's own load event the browser's id arrives, and with it what was said before a reload.
+    gr.on(
+        None, tab.open, [tab.id, tab.columns], [tab.id, *view, tab.stop, tab.send], js=f"(_, columns) => [({_OWN_ID})(), columns]",
+        **quiet,
+    )  # fmt: skip
+
+
+class Chat:
+    """The tab's components and handlers in one language."""
+
+    id: gr.Textbox
+    columns: gr.Dropdown
+    question: gr.Textbox
+    problem: gr.HTML
+    send: gr.Button
+    stop: gr.Button
+    retry: gr.Button
+    clear: gr.Button
+    system: gr.Textbox
+    temperature: gr.Slider
+    top_p: gr.Slider
+    max_tokens: gr.Number
+    seed: gr.Number
+    model: gr.Dropdown
+
+    def __init__(self, app: App, t: Texts) -> None:
+        self.app, self.t = app, t
+        self.boxes: list[gr.Column] = []
+        self.bots: list[gr.Chatbot] = []
+        self.stats: list[gr.HTML] = []
+        self.found: Columns = app.columns
+        self.talks: Conversations = app.conversations
+
+    # -- what is shown --------------------------------------------------------------------------------------------
+    def open(self, key: str, columns: list[str]) -> list[Any]:
+        """A page that was loaded: its id and what was said under it."""
+        free = not self.talks.get(key).answering
+        return [key, *self.show(key, columns), gr.update(interactive=not free), gr.update(interactive=free)]
+
+    def show(self, key: str, columns: list[str]) -> list[Any]:
+        """Boxes, dialogues and figures of the chosen columns."""
+        talk, chosen = self.talks.get(key), list(columns or [])[:SLOTS]
+        labels = {column: label for label, column in self.found.choices(self.t("chat.base"))}
+        boxes = [gr.update(visible=number < max(1, len(chosen))) for number in range(SLOTS)]
+        bots = [gr.update(value=self._messages(talk, name), label=labels.get(name, name)) for name in chosen]
+        stats = [self._figures(talk, name) for name in chosen]
+        spare = SLOTS - len(chosen)
+        return [*boxes, *bots, *[gr.update(value=[])] * spare, *stats, *[""] * spare]
+
+    def refresh(self) -> Any:
+        """The columns to choose from, now; nothing is sent when reading them fails, the next tick tries again."""
+        try:
+            return gr.update(choices=self.found.choices(self.t("chat.base")))
+        except OSError:
+            log.warning("the workspace could not be read for chat columns", exc_info=True)
+            return gr.skip()
+
+    def begin_afresh(self, key: str, columns: list[str]) -> list[Any]:
+        self.talks.clear(key)
+        return ["", *self.show(key, columns)]
+
+    def stop_asking(self, key: str) -> None:
+        self.talks.get(key).stop()
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+    def ask(self, key: str, question: str, columns: list[str], *options: Any) -> Iterator[list[Any]]:
+        """A new question to all columns; the box is emptied once the question stands in the dialogue."""
+        question = question.strip()
+        if not question:
+            yield self._refused(UserError("chat_tab.no_question"))
+            return
+        yield from self._asked(key, Turn(question), columns, options)
+
+    def ask_again(self, key: str, columns: list[str], *options: Any) -> Iterator[list[Any]]:
+        """The last question once more, with other random numbers."""
+        talk = self.talks.get(key)
+        if not talk.turns:
+            yield self._refused(UserError("chat_tab.no_question"))
+            return
+        yield from self._asked(key, None, columns, options)
+
+    def _asked(
+        self, key: str, turn: Turn | None, columns: list[str], options: Sequence[Any]
+    ) -> Iterator[list[Any]]:
+        if not columns:
+            yield self._refused(UserError("chat_tab.no_columns"))
+            return
+        talk = self.talks.get(key)
+        cancel = talk.begin()
+        if cancel is None:
+            yield self._refused(UserError("chat_tab.busy"))
+            return
+        try:
+            if turn is None:
+                turn = talk.turns[-1]
+                turn.tries += 1
+            else:
+                talk.turns.append(turn)
+            turn.answers = {name: Answer() for name in columns}
+            yield self._drawn(talk, columns, set(columns), running=True, emptied=True)
+            last = 0.0
+            changed: set[str] = set()
+            for delta in self._deltas(talk, turn, columns, options, cancel):
+                name = columns[delta.column]
+                turn.answers[name] = Answer(delta.text, delta.error or "", delta.done, delta.tokens, delta.seconds)
+                changed.add(name)
+                if time.monotonic() - last >= _UPDATE_SECONDS:
+                    yield self._drawn(talk, columns, changed, running=True)
+                    changed, last = set(), time.monotonic()
+        except GeneratorExit:  # the page was closed or reloaded; what was said so far stays
+            cancel.set()
+            raise
+        except Exception as error:
+            text = self.t.error(error)
+            for name, answer in turn.answers.items() if turn else ():
+                if not answer.text:
+                    turn.answers[name] = Answer(error=text, done=True)
+        finally:
+            talk.end()
+        yield self._drawn(talk, columns, set(columns), running=False)
+
+    def _deltas(
+        self, talk: Conversation, turn: Turn, columns: list[str], options: Sequence[Any], cancel: Any
+    ) -> Iterator[Any]:
+        system, temperature, top_p, max_tokens, seed, model = options
+        section = model_section(model)
+        sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": (seed or 0) + turn.tries}
+        histories = [talk.history(name, system or "") for name in columns]
+        return self.app.engine.compare(histories, columns, sampling, model=section, cancel=cancel)
+
+    # -- drawing ----------------------------------------------------------------------------------------------------
+    def _drawn(
+        self, talk: Conversation, columns: list[str], changed: set[str], *, running: bool, emptied: bool = False
+    ) -> list[Any]:
+        """Updates for the columns with news; the others are left alone."""
+        bots: list[Any] = [self._messages(talk, name) if name in changed else gr.skip() for name in columns]
+        stats: list[Any] = [self._figures(talk, name) if name in changed else gr.skip() for name in columns]
+        spare = [gr.skip()] * (SLOTS - len(columns))
+        edge = emptied or not running  # the buttons change at the beginning and at the end only
+        return [
+            "" if emptied else gr.skip(),
+            "" if emptied else gr.skip(),
+            gr.update(interactive=running) if edge else gr.skip(),
+            gr.update(interactive=not running) if edge else gr.skip(),
+            *bots, *spare, *stats, *spare,
+        ]  # fmt: skip
+
+    def _refused(self, error: UserError) -> list[Any]:
+        text = self.t.error(error)
+        return [gr.skip(), forms.problem(text), *[gr.skip()] * (2 + 2 * SLOTS)]
+
+    def _messages(self, talk: Conversation, column: str) -> list[dict[str, str]]:
+        messages = []
+        for question, answer in talk.answers(column):
+            messages.append({"role": "user", "content": question})
+            messages.append({"role": "assistant", "content": self._said(answer)})
+        return messages
+
+    def _said(self, answer: Answer | None) -> str:
+        if answer is None:
+            return f"*{self.t('chat.not_asked')}*"
+        if answer.error:
+            return f"{answer.text}\n\n⚠ {escaped_markdown(answer.error)}".strip()
+        if not answer.text and not answer.done:
+            return self.t("chat.waiting")
+        return answer.text
+
+    def _figures(self, talk: Conversation, column: str) -> str:
+        """Tokens, seconds and tokens per second of the last answer."""
+        answer = talk.turns[-1].answers.get(column) if talk.turns else None
+        if answer is None or not answer.tokens or not answer.seconds:
+            return ""
+        speed = f"{answer.tokens / answer.seconds:.0f}"
+        text = self.t("chat.stats", tokens=answer.tokens, seconds=f"{answer.seconds:.1f}", speed=speed)
+        return f'<p class="wb-note">{forms.plain(text)}</p>'
+
+
+def model_section(path: str | None) -> Any:
+    """The model section of a chat: everything but the path as it comes."""
+    from workbench.specs import parse
+
+    return parse({"model": {"path": (path or "").strip() or "embedded"}}).model
+
+
+def escaped_markdown(text: str) -> str:
+    """An error's sentence, which may hold a path or a name, as text for a Markdown view."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|~$" else sign for sign in text)

@@ -1,0 +1,63 @@
+"""`workbench convert FILE OUT --to SCHEMA`: a data file -> another schema, prompt style and container."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench.errors import UserError
+from workbench.verbs.terminal import Terminal, Translate, verb, writing
+
+if TYPE_CHECKING:
+    from workbench.data.report import Report
+
+
+def command(t: Translate, lang: str) -> click.Command:
+    from workbench.data import mapping as maps
+    from workbench.data import styles
+
+    roles = " ".join(maps.ROLES)
+
+    @verb(t, "convert", lang=lang)
+    @click.argument("file", metavar="FILE")
+    @click.argument("out", metavar="OUT")
+    @click.option("--to", "to", metavar="SCHEMA", required=True, help=t("cli.convert.to", styles=" ".join(styles.names())))
+    @click.option("--from", "source", metavar="SLUG", default=None, help=t("cli.convert.source"))
+    @click.option("--encoding", default=None, help=t("cli.inspect.encoding"))
+    @click.option("--map", "assigned", metavar="ROLE=COLUMN", multiple=True, help=t("cli.convert.map", roles=roles))
+    @click.option("--every-turn", is_flag=True, help=t("cli.convert.every_turn"))
+    @click.option("--report", "report_to", metavar="R.json", default=None, help=t("cli.convert.report"))
+    def convert(
+        terminal: Terminal, file: str, out: str, to: str, source: str | None, encoding: str | None,
+        assigned: tuple[str, ...], every_turn: bool, report_to: str | None,
+    ) -> None:  # fmt: skip
+        from workbench.data.convert import convert as write
+
+        if report_to and Path(report_to).absolute() == Path(out).absolute():
+            raise UserError("cli.report_and_out", path=report_to)
+        mapping = maps.parse(assigned) or None
+        try:
+            report = write(file, out, to, source=source, mapping=mapping, encoding=encoding, every_turn=every_turn)
+        except UserError as error:
+            if report := getattr(error, "report", None):  # no row could be written; the report says why
+                _tell(terminal, report, "", report_to)
+            raise
+        text = t("cli.convert.done", rows=report.rows_good, path=out, bad=report.rows_bad)
+        _tell(terminal, report, text, report_to)
+
+    return convert
+
+
+def _tell(terminal: Terminal, report: Report, text: str, report_to: str | None) -> None:
+    document = report.to_json(terminal.lang)
+    if report_to:
+        from workbench.runs import write_whole
+
+        with writing(Path(report_to)):
+            write_whole(Path(report_to), json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    terminal.result(document, text)
+    for warning in document["warnings"] if not terminal.as_json else ():
+        terminal.note(warning["message"])
