@@ -2,7 +2,7 @@
 
     python -m workbench.demo build [--out DIR] [--seed N] [--steps N] [--resume] [--threads N]
     python -m workbench.demo check [--seed N] [--steps N]
-    python -m workbench.demo evaluate [--model DIR] [--wrong]
+    python -m workbench.demo evaluate [--model DIR] [--wrong] [--card STEPS]
     python -m workbench.demo replay [--out FILE] [--rows N] [--seed N]
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workbench.errors import UserError
 
-DEFAULT_STEPS = 2400
+DEFAULT_STEPS = 3600
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,6 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = verbs.add_parser("evaluate", help="accuracy by topic over the hand-written questions")
     evaluate.add_argument("--model", type=Path, default=None)
     evaluate.add_argument("--wrong", action="store_true", help="print the wrong answers too")
+    evaluate.add_argument("--card", type=int, metavar="STEPS", help="write the model card; STEPS: how long it was trained")
+    evaluate.add_argument("--notes", type=Path, help="a text appended to the card")
     replay = verbs.add_parser("replay", help="write the general conversations mixed into identity training")
     replay.add_argument("--out", type=Path, default=None)
     replay.add_argument("--rows", type=int, default=600)
@@ -57,9 +59,15 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.verb == "check":
             _check(options.seed, options.steps)
         elif options.verb == "evaluate":
-            from workbench.demo import evaluation
+            from workbench import presets
+            from workbench.demo import card, evaluation
 
-            evaluation.print_report(evaluation.evaluate(options.model), wrong=options.wrong)
+            folder = options.model or presets.embedded_model()
+            outcomes = evaluation.evaluate(folder)
+            evaluation.print_report(outcomes, wrong=options.wrong)
+            if options.card:
+                notes = options.notes.read_text(encoding="utf-8") if options.notes else ""
+                print(card.write(folder, outcomes, options.card, notes))
         else:
             import torch
 

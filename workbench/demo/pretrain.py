@@ -32,6 +32,7 @@ QUESTION_SHARE, QUESTION_WEIGHT = 0.2, 0.5
 TOKENIZER_ROWS = 40_000
 MUON_RATE, ADAM_RATE = 0.02, 3e-3
 WARMUP = 60
+REPORT_EVERY = 20  # steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ def build(
         tokens += int((ids > 0).sum())
         smooth = loss if smooth is None else 0.95 * smooth + 0.05 * loss
         seconds = time.monotonic() - started
-        if step % 20 == 0 or step == steps:
+        if step % REPORT_EVERY == 0 or step == steps:
             report(Progress(step, steps, smooth, tokens / seconds, seconds / (step - first) * (steps - step)))
         if step % save_every == 0 and step < steps:
             save_checkpoint(out, step, seed, model, parts)
