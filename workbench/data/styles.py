@@ -31,6 +31,11 @@ def source(name: str) -> str:
     return (_FOLDER / f"{name}.jinja").read_text(encoding="utf-8")
 
 
+def tokens(text: str) -> list[tuple[str, str]]:
+    """The control tokens that a style's text names: [("bos", "<s>"), ("eos", "</s>")]."""
+    return [(match[1], match[2]) for match in _TOKENS.finditer(text)]
+
+
 def chat_template(tokenizer: Any, template_name: str = "") -> str:
     """The template that renders for this tokenizer; "" is the tokenizer's own.
 
@@ -52,8 +57,7 @@ def _fitted(text: str, tokenizer: Any) -> str:
     """The style with each control token that the tokenizer does not know replaced by its own, or left out."""
     vocabulary = tokenizer.get_vocab()
     settings = []
-    for match in _TOKENS.finditer(text):
-        name, written = match[1], match[2]
+    for name, written in tokens(text):
         pieces = re.findall(r"<[^<>]+>|\[[^\[\]]+\]", written) or [written]
         if not all(piece in vocabulary for piece in pieces):
             own = getattr(tokenizer, _OWN[name], None) or "" if name in _OWN else ""

@@ -1,6 +1,6 @@
 """Functions of the core -> endpoints of the page, the same in every language; clients call them by keyword.
 
-Annotations are evaluated by Gradio, which makes each endpoint's schema from them: no `from __future__ import annotations`.
+Gradio makes each endpoint's schema from its evaluated annotations: no `from __future__ import annotations` here.
 """
 
 import functools
@@ -84,7 +84,7 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
 
     def stop(run: str) -> dict:
         """Ask a run to save and stop; answers with its state."""
-        return runs.find(app.home, run).request_stop()
+        return app.stop(run)
 
     def resume(run: str) -> str:
         """Queue a stopped, failed or interrupted run to go on from its last checkpoint; returns its name."""
@@ -95,14 +95,15 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
         return app.summaries.every()
 
     def adapters() -> list[dict]:
-        """Columns that chat and compare take besides `base`: adapters and checkpoints of this workspace, newest first."""
+        """Columns for chat and compare besides `base`: adapters and checkpoints of this workspace, newest first."""
         from workbench.models.adapters import find
 
         return [{"name": ref.name, "run": ref.run, "step": ref.step, "base": ref.base} for ref in find(app.home)]
 
     def chat(prompt: str | list, adapters: list[str] | None = None, options: dict | None = None) -> list[str]:
         """One answer per column. prompt: a question, or a list of alternating user and assistant turns, or messages.
-        adapters: columns, `base` among them (none: only base). options: temperature, top_p, max_tokens, seed, system, model."""
+        adapters: columns, `base` among them (none: only base).
+        options: temperature, top_p, max_tokens, seed, system, model."""
         columns = adapters or ["base"]
         texts = [""] * len(columns)
         for delta in _compared(app, prompt, columns, options or {}):
@@ -111,9 +112,7 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
             texts[delta.column] = delta.text
         return texts
 
-    def compare(
-        prompt: str | list, adapters: list[str] | None = None, options: dict | None = None
-    ) -> Iterator[dict]:
+    def compare(prompt: str | list, adapters: list[str] | None = None, options: dict | None = None) -> Iterator[dict]:
         """Like chat, streaming: {"column", "text" (whole so far), "done", "error"}."""
         for delta in _compared(app, prompt, adapters or ["base"], options or {}):
             yield {"column": delta.column, "text": delta.text, "done": delta.done, "error": delta.error}
@@ -190,6 +189,6 @@ def preview_row(app: "App", file: dict | str, row: int, options: dict) -> dict:
         if item.row == row and item.record is None:
             raise UserError("ui.bad_row", path=name, row=row, reason=item.reason)
         if item.row == row:
-            tokenizer = app.hub.tokenizer(spec.model)
-            return paint(item.record, tokenizer, spec.data.max_length, template=options.get("template") or None, row=row)
+            tokenizer, template = app.hub.tokenizer(spec.model), options.get("template") or None
+            return paint(item.record, tokenizer, spec.data.max_length, template=template, row=row)
     raise UserError("ui.row_out_of_range", path=name, count=count, row=row)

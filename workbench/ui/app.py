@@ -87,6 +87,11 @@ class App:
         """The named run; without a name the one a visitor means: the active one, else the newest (of a kind)."""
         return runs.find(self.home, name) if name else live.current(self.home, kind)
 
+    def stop(self, name: str) -> dict[str, Any]:
+        """Ask a run of any process to save and stop; one that waits in our own queue leaves it at once."""
+        jobs = self._made.get("jobs")
+        return jobs.stop(name) if jobs else runs.find(self.home, name).request_stop()
+
     def close(self) -> None:
         """Ask the running job to save and stop, then let go of the engine."""
         with self._lock:
@@ -136,6 +141,10 @@ def web(app: App, root_path: str = "") -> FastAPI:
     def choose(request: Request) -> RedirectResponse:
         language = preferred(request.cookies.get(_COOKIE), request.headers.get("accept-language"))
         return RedirectResponse(f"{root_path}/{language}/", headers={"vary": "cookie, accept-language"})
+
+    @site.get("/manifest.json")  # Gradio's page links it at the root
+    def manifest() -> dict[str, Any]:
+        return {"name": "Workbench", "start_url": f"{root_path}/", "display": "browser", "icons": []}
 
     site.include_router(live.router(app))
     site.mount("/static/plotly", StaticFiles(directory=_plotly()))

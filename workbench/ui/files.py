@@ -1,4 +1,4 @@
-"""What a client calls a file (an upload, or a path inside the workspace) -> a path that may be read; results -> downloads."""
+"""What a client calls a file (an upload or a path in the workspace) -> a path to read; a result -> a download."""
 
 from __future__ import annotations
 

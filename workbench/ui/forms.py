@@ -50,7 +50,7 @@ def field(item: Knob, t: Texts, *, prefix: str = "", **changes: Any) -> Componen
     if item.suggestions:
         options = [(value or "—", value) for value in item.suggestions]
         return gr.Dropdown(choices=options, allow_custom_value=True, **shared)
-    return gr.Textbox(max_lines=1, **shared)
+    return gr.Textbox(**shared)
 
 
 def _info(item: Knob, t: Texts) -> str:
@@ -146,8 +146,10 @@ def _wire(form: Form) -> None:
     """Every field checks itself when left; a field that others depend on shows and hides them."""
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     for path, component in form.fields.items():
-        left = component.blur if hasattr(component, "blur") and not isinstance(component, gr.Dropdown) else component.input
-        left(lambda value, path=path: form.check(path, value), component, component, **quiet)
+        typed = isinstance(component, gr.Textbox | gr.Number)  # judged when left: half a number is no mistake
+        (component.blur if typed else component.input)(
+            lambda value, path=path: form.check(path, value), component, component, **quiet
+        )
     for path in {item.when.partition("=")[0] for item in form.knobs.values() if item.when}:
         shown = [item for item in form.knobs.values() if item.when.partition("=")[0] == path]
         form.fields[path].input(

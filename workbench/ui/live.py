@@ -71,7 +71,7 @@ def teaches_name(run: runs.Run) -> bool:
 
 
 def snapshot(
-    run: runs.Run, *, generation: int = -1, metrics_offset: int = 0, probes_offset: int = 0
+    run: runs.Run, *, generation: int = -1, metrics_offset: int = 0, probes_offset: int = 0, lang: str = "en"
 ) -> dict[str, Any]:
     """State, new rows and new probe answers of a run, with the offsets to ask from next time.
 
@@ -83,11 +83,12 @@ def snapshot(
         metrics_offset = probes_offset = 0
     rows, metrics_offset = appended(run.metrics_path, metrics_offset)
     probes, probes_offset = appended(run.probes_path, probes_offset)
-    shown = ("state", "reason", "step", "total_steps", "started", "ended", "generation")
+    shown = ("state", "phase", "step", "total_steps", "started", "ended")
     return {
         "run": run.name,
         "fresh": fresh,
         "state": {key: state.get(key) for key in shown},
+        "reason": (state.get("reasons") or {}).get(lang) or state.get("reason") or "",
         "now": runs.utc_now(),
         "resumable": state["state"] in runs.RESUMABLE,
         "rows": [{key: row[key] for key in _PLOTTED if row.get(key) is not None} for row in rows],
@@ -139,6 +140,7 @@ def router(app: App) -> APIRouter:
         generation: int = -1,
         metrics_offset: int = 0,
         probes_offset: int = 0,
+        lang: str = "en",
     ) -> dict[str, Any]:
         try:
             found = app.run(name, kind)
@@ -149,7 +151,7 @@ def router(app: App) -> APIRouter:
         if found.name != shown:  # the view shows another run: everything is new to it
             generation = -1
         return snapshot(
-            found, generation=generation, metrics_offset=metrics_offset, probes_offset=probes_offset
+            found, generation=generation, metrics_offset=metrics_offset, probes_offset=probes_offset, lang=lang
         )
 
     @routes.get("/runs")
@@ -158,7 +160,7 @@ def router(app: App) -> APIRouter:
 
     @routes.post("/stop")
     def stop(name: str = Body(embed=True), lang: str = Body("en", embed=True)) -> JSONResponse:
-        return _answer(lambda: runs.find(app.home, name).request_stop(), lang)
+        return _answer(lambda: app.stop(name), lang)
 
     @routes.post("/resume")
     def resume(name: str = Body(embed=True), lang: str = Body("en", embed=True)) -> JSONResponse:

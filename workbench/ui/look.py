@@ -1,4 +1,4 @@
-"""Fonts, colours and the page's own files -> theme, style sheet and <head> of every page. Nothing comes from elsewhere."""
+"""Fonts, colours, own files -> theme, style sheet and <head> of every page; nothing is fetched from elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from workbench.ui.i18n import Texts
 _STATIC = Path(__file__).with_name("static")
 CSS = (_STATIC / "workbench.css").read_text(encoding="utf-8")
 _SANS = ["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
+_ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%230f766e'/%3E%3Cpath d='M3 4c3 7 5 8 10 8' stroke='white' stroke-width='2' fill='none'/%3E%3C/svg%3E"  # noqa: E501  a falling curve
 _MONO = ["ui-monospace", "SF Mono", "Cascadia Mono", "Menlo", "DejaVu Sans Mono", "Noto Sans Mono CJK SC", "monospace"]
 
 
@@ -39,6 +40,15 @@ def theme() -> gr.themes.Base:
         button_primary_text_color="white",
         input_background_fill="white",
         input_background_fill_dark="*neutral_900",
+        input_border_width="1px",
+        input_border_color="*neutral_300",
+        input_border_color_dark="*neutral_700",
+        input_border_color_focus="*primary_600",
+        input_shadow="none",
+        input_shadow_focus="none",
+        link_text_color="*primary_700",
+        block_info_text_color="*neutral_500",
+        block_info_text_color_dark="*neutral_400",
         block_label_text_size="*text_xs",
     )
 
@@ -48,8 +58,9 @@ def head(t: Texts, root_path: str, cookie: str) -> str:
     script = (_STATIC / "live.js").read_bytes()
     version = hashlib.sha256(script).hexdigest()[:8]
     return (
+        f'<link rel="icon" href="{_ICON}">'
         f'<meta name="workbench-language" content="{t.language}">'
         f'<script>window.workbenchPage = {{root: "{root_path}", language: "{t.language}", cookie: "{cookie}", '
-        f'texts: {t.block_json("ui.live")}, states: {t.block_json("states")}}};</script>'
+        f"texts: {t.block_json('ui.live')}, states: {t.block_json('states')}}};</script>"
         f'<script src="{root_path}/static/live.js?v={version}"></script>'
     )

@@ -46,10 +46,11 @@ def _candidates(columns: tuple[str, ...]) -> tuple[Schema, ...]:
 
 def detect(row: Any) -> Schema | None:
     """The schema of one raw row; None when no schema knows it."""
-    if isinstance(row, str):
-        row = {"text": row}
-    if not isinstance(row, Mapping):
-        return None
+    if type(row) is not dict:  # isinstance(row, Mapping) costs more than the rest of the look-up
+        if isinstance(row, str):
+            row = {"text": row}
+        if not isinstance(row, Mapping):
+            return None
     # Rows with columns of their own (ids as keys) would fill the memory of the look-up.
     candidates = _candidates(tuple(row)) if len(row) <= 64 else _candidates.__wrapped__(tuple(row))
     for schema in candidates:

@@ -1,7 +1,7 @@
 /* JSON of /live -> progress, curve, probe answers, list of runs.
    Text reaches the page only through textContent: names, prompts and answers are whatever a user or a model wrote. */
 "use strict";
-window.workbench = (() => {
+window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
   const page = window.workbenchPage;
   const ACTIVE = ["queued", "running", "stopping"];
   const POLL_MS = { active: 700, idle: 2500 };
@@ -134,7 +134,7 @@ window.workbench = (() => {
       const scores = { yaxis: "y2", mode: "lines+markers", hovertemplate: "%{y:.0%}<extra>%{fullData.name}</extra>" };
       const shown = (values) => ({ showlegend: values.length > 0 });
       const traces = [
-        one([...this.x], [...this.y], t("loss_raw"), { line: { color: accent, width: 1 }, opacity: 0.35, hoverinfo: "skip", hovertemplate: undefined }),
+        one([...this.x], [...this.y], t("loss_raw"), { line: { color: accent, width: 1 }, opacity: 0.45, hoverinfo: "skip", hovertemplate: undefined }),
         one([...this.x], this.smooth(this.y), t("loss"), { line: { color: accent, width: 2 } }),
         one(...this.extra.eval_loss.map((v) => [...v]), t("eval_loss"), { mode: "lines+markers", line: { color: evaluation, width: 1.5 }, marker: { size: 5 }, ...shown(this.extra.eval_loss[0]) }),
         one(...this.extra.identity_score.map((v) => [...v]), t("identity_score"), { ...scores, line: { color: accent, width: 2 }, marker: { size: 6 }, ...shown(this.extra.identity_score[0]) }),
@@ -203,18 +203,18 @@ window.workbench = (() => {
             el("span", { class: "wb-num", text: percent(mean(rows.map((row) => row.score))) }))),
           ...rows.map((row) => {
             const old = before.get(asText(row.prompt));
-            return el("tr", {}, el("td", { text: asText(row.prompt) }), answerCell(old), answerCell(row, old));
+            return el("tr", {}, el("td", { text: asText(row.prompt) }), answerCell(old, null, t("before")), answerCell(row, old, t("at_step", { step })));
           }))));
     }
   }
   const mean = (values) => { const known = values.filter((v) => typeof v === "number"); return known.length ? known.reduce((a, b) => a + b, 0) / known.length : null; };
   const asText = (prompt) => (typeof prompt === "string" ? prompt
     : Array.isArray(prompt) ? prompt.map((turn) => (typeof turn === "string" ? turn : turn.content)).join(" ⏎ ") : String(prompt));
-  function answerCell(row, old) {
-    if (!row) return el("td", { text: "–" });
+  function answerCell(row, old, heading) {  // the heading is shown where a narrow screen stacks the cells
+    if (!row) return el("td", { text: "–", "data-heading": heading });
     const good = typeof row.score === "number" ? row.score >= 0.5 : null;
     const mark = good === null ? null : el("span", { class: good ? "wb-good" : "wb-poor", title: t(good ? "passed" : "not_passed"), text: good ? "✓ " : "✗ " });
-    return el("td", { class: old && old.answer !== row.answer ? "wb-changed" : undefined }, ...(mark ? [mark] : []), el("span", { text: row.answer || t("nothing_said") }));
+    return el("td", { class: old && old.answer !== row.answer ? "wb-changed" : undefined, "data-heading": heading }, ...(mark ? [mark] : []), el("span", { text: row.answer || t("nothing_said") }));
   }
 
   class View {
@@ -232,6 +232,7 @@ window.workbench = (() => {
       this.bar = el("progress", { max: 1, "aria-label": t("progress") });
       this.figures = el("div", { class: "wb-figures", id: `${this.id}-progress`, role: "status" });
       this.reason = el("p", { class: "wb-error", role: "alert", hidden: true });
+      this.why = el("p", { hidden: true, id: `${this.id}-reason` });
       this.empty = el("div", { class: "wb-empty", text: t(`empty_${this.kind}`) });
       this.tools = el("div", { class: "wb-line wb-tools", hidden: true },
         el("label", { class: "wb-line", text: t("smoothing") },
@@ -243,7 +244,7 @@ window.workbench = (() => {
         el("button", { type: "button", class: "wb-link", text: t("unzoom"), onclick: () => this.curve.unzoom() }));
       this.body = el("div", { hidden: true },
         el("div", { class: "wb-line" }, this.title, this.state, el("span", { class: "wb-gap" }), this.stopButton, this.resumeButton),
-        this.bar, this.figures, this.curve.box, this.tools, this.probes.box);
+        this.bar, this.figures, this.why, this.curve.box, this.tools, this.probes.box);
       root.replaceChildren(this.reason, this.empty, this.body);
       this.forget("");
       this.loop();
@@ -258,6 +259,7 @@ window.workbench = (() => {
       this.say("");
       this.poke();
     }
+    note(text, bad) { this.why.textContent = text; this.why.hidden = !text; this.why.className = bad ? "wb-error" : "wb-hint wb-why"; }
     say(text) { this.reason.textContent = text; this.reason.hidden = !text; }
     async act(verb) {
       const button = verb === "stop" ? this.stopButton : this.resumeButton;
@@ -285,7 +287,7 @@ window.workbench = (() => {
     }
     async poll(turn) {
       const query = new URLSearchParams({ name: this.pinned, kind: this.kind, shown: this.run, generation: this.generation,
-        metrics_offset: this.metrics_offset, probes_offset: this.probes_offset });
+        metrics_offset: this.metrics_offset, probes_offset: this.probes_offset, lang: page.language });
       const news = await ask(`run?${query}`);
       if (turn !== this.turn) return POLL_MS.idle;
       this.body.hidden = !news.run; this.empty.hidden = Boolean(news.run);
@@ -300,8 +302,9 @@ window.workbench = (() => {
       this.tell();
       return ACTIVE.includes(news.state.state) ? POLL_MS.active : POLL_MS.idle;
     }
-    paint({ run, state, resumable, now }) {
-      const { step = 0, total_steps: total = 0 } = state;
+    paint({ run, state, reason, resumable, now }) {
+      const total = state.total_steps ?? 0;
+      const step = Math.max(state.step ?? 0, this.last.step ?? 0);  // the heartbeat is slower than the curve
       this.current = state.state;
       this.title.textContent = run;
       this.state.replaceChildren(chip(state.state));
@@ -309,11 +312,14 @@ window.workbench = (() => {
       this.stopButton.disabled = state.state === "stopping";
       this.resumeButton.hidden = !resumable;
       this.bar.hidden = !ACTIVE.includes(state.state);
-      const starting = state.state === "running" && !step;
+      const starting = state.state === "running" && (!step || state.phase === "preparing");
       if (starting || state.state === "queued") this.bar.removeAttribute("value"); else this.bar.value = total ? step / total : 0;
       const paces = this.recent.slice(1).map((row, i) => (row.time - this.recent[i].time) / Math.max(1, row.step - this.recent[i].step)).filter((pace) => pace > 0);
       const pace = median(paces);
-      const figure = (label, value) => el("span", {}, el("b", { class: "wb-num", text: value }), ` ${label}`);
+      const figure = (label, value) => {
+        const strong = el("b", { class: "wb-num", text: value });
+        return page.language === "zh" ? el("span", {}, `${label} `, strong) : el("span", {}, strong, ` ${label}`);
+      };
       const parts = [];
       if (state.state === "queued") parts.push(el("span", { text: t("waiting") }));
       else if (starting) parts.push(el("span", { text: t("loading") }));
@@ -326,9 +332,9 @@ window.workbench = (() => {
       const end = state.ended || (ACTIVE.includes(state.state) ? now : null);
       if (state.started && end) parts.push(figure(t("elapsed"), duration(end - state.started)));
       this.figures.replaceChildren(...parts);
-      if (state.reason && !ACTIVE.includes(state.state)) this.say(state.reason);
-      else if (this.reasonOf === "run") this.say("");
-      this.reasonOf = state.reason && !ACTIVE.includes(state.state) ? "run" : "";
+      const told = reason && !ACTIVE.includes(state.state) ? reason : "";
+      if (told || this.reasonShown) this.note(told, state.state === "failed");
+      this.reasonShown = told;
       document.title = state.state === "running" && total ? `${Math.floor((100 * step) / total)} % · ${t("title")}` : t("title");
     }
     tell() {
@@ -386,7 +392,13 @@ window.workbench = (() => {
   function watchTabs() {
     const wanted = location.hash.slice(1);
     const button = (name) => document.getElementById(`tab-${name}-button`);
-    if (/^[a-z]+$/.test(wanted)) button(wanted)?.click();
+    // A click before Gradio has wired its tabs is lost, so it is repeated until it is heard.
+    const open = (name, tries = 40) => {
+      if (button(name)?.getAttribute("aria-selected") === "true") return;
+      button(name)?.click();
+      if (tries) setTimeout(() => open(name, tries - 1), 100);
+    };
+    if (/^[a-z]+$/.test(wanted)) open(wanted);
     document.addEventListener("click", (event) => {
       const tab = event.target.closest?.("[role=tab]");
       const name = tab?.id.match(/^tab-([a-z]+)-button$/)?.[1];
@@ -401,7 +413,7 @@ window.workbench = (() => {
     if (document.querySelector("[role=tab]")) { action(); return; }
     if (tries) setTimeout(() => whenBuilt(action, tries - 1), 50);
   }
-  document.addEventListener("DOMContentLoaded", () => whenBuilt(() => { applyTheme(); watchTabs(); }));
+  whenBuilt(() => { applyTheme(); watchTabs(); });
 
   const inside = (element, name) => element.querySelector?.(`.${name}`) ?? element;
   return {

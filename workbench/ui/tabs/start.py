@@ -39,8 +39,8 @@ def build(app: App, t: Texts) -> Start:
         with gr.Column(scale=4, min_width=320):
             gr.Markdown(t("ui.start.intro"), elem_classes=["wb-intro"])
             tab.fields = {
-                "name": field("name", placeholder=t("ui.start.name_example"), autofocus=True),
-                "author": field("author", placeholder=t("ui.start.author_example")),
+                name: field(name, info=t(f"ui.start.{name}_help"), placeholder=t(f"ui.start.{name}_example"))
+                for name in _ASKED[:2]
             }
             tab.problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="start-problem")
             button = gr.Button(t("ui.start.button"), variant="primary", size="lg", elem_id="start-button")
@@ -88,7 +88,7 @@ def _ask_both(tab: Start, t: Texts) -> None:
         tab.before = gr.Textbox(label=t("ui.start.before"), lines=3, interactive=False, elem_id="start-before")
         tab.after = gr.Textbox(label=t("ui.start.after"), lines=3, interactive=False, elem_id="start-after-answer")
     tab.ask_problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="start-ask-problem")
-    tab.chat = gr.Button(t("ui.start.chat"), elem_id="start-chat", visible=False)  # shown once there is a chat tab
+    tab.chat = gr.Button(t("ui.start.chat"), elem_id="start-chat", visible=False)
 
 
 def _wire(tab: Start, button: gr.Button, make_rows: gr.Button, boxes: list[Any]) -> None:

@@ -30,9 +30,7 @@ def build(app: App, t: Texts) -> None:
                     info=t("ui.train.preset_help"),
                     elem_id="preset",
                 )
-                tab.name = gr.Textbox(
-                    label=t("ui.train.name"), info=t("ui.train.name_help"), max_lines=1, elem_id="run-name"
-                )
+                tab.name = gr.Textbox(label=t("ui.train.name"), info=t("ui.train.name_help"), elem_id="run-name")
             tab.form = forms.build("sft", STAGES["sft"], t)
             tab.problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="train-problem")
             with gr.Row():

@@ -1,0 +1,66 @@
+"""A data file -> a file of another schema, style and container, with the report of what was read and what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.data import targets, writers
+from workbench.data.load import iter_records
+from workbench.data.quality import Watch
+from workbench.data.report import Report
+from workbench.data.rows import RowError
+from workbench.errors import UserError
+
+
+def convert(
+    path: str | Path,
+    out: str | Path,
+    to: str,
+    *,
+    source: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    every_turn: bool = False,
+) -> Report:
+    """Write the good rows of `path` to `out`, whose ending is the container; bad rows are in the report.
+
+    to: canonical, alpaca, sharegpt, messages, openai, query_response, feedback, text, or the name of a prompt style.
+    every_turn: of a style, one row per answer instead of the last answer only.
+    Raises UserError (and writes nothing) for an unknown target or container, and when no row can be written.
+    """
+    target = targets.find(to, every_turn=every_turn)
+    writers.container(out)
+    scan = iter_records(path, source=source, mapping=mapping, encoding=encoding)
+    report, watch = scan.report, Watch()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        previous = 0
+        for item in scan:
+            if item.record is None:
+                continue
+            lost: list[str] = []
+            try:
+                # All rows of a record before the first is written: a record is converted whole or not at all.
+                made = list(target.rows(item.record, lost.append))
+            except RowError as error:
+                if item.row != previous:  # of several records of one row the first decides whether the row is good
+                    report.rows_good -= 1
+                    report.add_bad(item.row, item.line, error, "")
+                continue
+            previous = item.row
+            watch.add(item.row, item.record, item.value)
+            for code in lost:
+                watch.note(code, item.row)
+            yield from made
+        report.warnings = watch.warnings()
+        if error := report.error(path):
+            raise error
+
+    try:
+        writers.write_rows(out, rows())
+    except UserError as error:
+        error.report = report  # type: ignore[attr-defined]
+        raise
+    return report

@@ -1,0 +1,245 @@
+"""Records as they go by -> statistics and warnings: what a person should know before training on a file."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.data import suspects
+from workbench.data.load import iter_records
+from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text
+from workbench.data.report import Report, Warned
+
+ROWS_LISTED = 1000  # per warning; the count goes on
+NEAR_COMPARED = 4000  # rows compared with each other for near duplicates: 0.3 ms each
+LANGUAGES_SAMPLED = 2000
+_SHORT = 2  # characters; a yes or a letter can be right, many of them are worth a look
+_LONG = 8000
+_BIAS_PAIRS, _BIAS_SHARE = 20, 0.75  # pairs needed, and share of longer chosen answers from which length decides
+
+
+class Watch:
+    """Sees every record once. Holds numbers per row (40 bytes) and the texts of the first few thousand, no records."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._rows: dict[str, list[int]] = defaultdict(list)
+        self._params: dict[str, dict[str, Any]] = {}
+        self._row, self._whole, self._prompt, self._answer = array("q"), array("q"), array("q"), array("q")
+        self._turns, self._length, self._answer_length = array("I"), array("I"), array("I")
+        self._roles: Counter[str] = Counter()
+        self._kinds: Counter[str] = Counter()
+        self._near: list[tuple[int, str]] = []
+        self._languages: Counter[str] = Counter()
+        self._pairs = self._longer = 0
+
+    def note(self, code: str, row: int) -> None:
+        """One more row for a warning; a row is listed once for each."""
+        listed = self._rows[code]
+        if not listed or listed[-1] != row:
+            self._counts[code] += 1
+            if len(listed) < ROWS_LISTED:
+                listed.append(row)
+
+    def add(self, row: int, record: Record, value: Any = None) -> None:
+        """value: the raw row, for the columns that a record has no place for (scores, choices)."""
+        kind = record.kind
+        self._kinds[kind] += 1
+        if kind == "conversation":
+            turns = record.messages  # type: ignore[union-attr]
+            if len(turns) == 2:
+                prompt, answer = turns[0].content, turns[1].content
+            else:
+                prompt, answer = "\n".join([turn.content for turn in turns[:-1]]), turns[-1].content
+        elif kind == "text":
+            turns, prompt, answer = (), "", record.text  # type: ignore[union-attr]
+        else:
+            turns = record.prompt  # type: ignore[union-attr]
+            prompt = "\n".join([turn.content for turn in turns])
+            side = record.chosen if kind == "preference" else record.completion  # type: ignore[union-attr]
+            answer = "\n".join([turn.content for turn in side])
+        whole = f"{prompt}\n{answer}"
+        self._row.append(row)
+        self._length.append(len(whole))
+        self._answer_length.append(len(answer))
+        self._turns.append(len(turns))
+        asked = hash(_normal(prompt))
+        self._prompt.append(asked)
+        self._answer.append(hash(answer))
+        self._whole.append(hash((asked, _normal(answer))))
+        if len(self._near) < NEAR_COMPARED:
+            self._near.append((row, whole[:2000]))
+            if len(self._near) <= LANGUAGES_SAMPLED:
+                self._languages[suspects.language(whole)] += 1
+        for code in suspects.find(whole):
+            self.note(code, row)
+        if kind != "text":
+            self._look_at_answer(row, record, prompt, answer)
+        if kind == "preference":
+            self._look_at_pair(row, record, answer, value)  # type: ignore[arg-type]
+        elif type(value) is dict and "answer_choices" in value:
+            choices = value["answer_choices"]
+            if isinstance(choices, list) and choices and answer not in choices:
+                self.note("answer_not_in_choices", row)
+
+    def _look_at_answer(self, row: int, record: Record, prompt: str, answer: str) -> None:
+        stripped = answer.strip()
+        if len(stripped) <= _SHORT and stripped:
+            self.note("short_answer", row)
+        if len(stripped) != len(answer):
+            # A leading newline merges with the newline of the style's header into one token.
+            self.note("answer_starts_with_newline" if answer[:1] == "\n" else "edge_whitespace", row)
+        if len(prompt) + len(answer) > _LONG:
+            self.note("very_long", row)
+        if not prompt or prompt.isspace():
+            self.note("empty_prompt", row)
+
+    def _look_at_pair(self, row: int, record: Preference, answer: str, value: Any) -> None:
+        rejected = "\n".join([turn.content for turn in record.rejected])
+        self._pairs += 1
+        self._longer += len(answer) > len(rejected)
+        for code in suspects.find(rejected):
+            self.note(code, row)
+        if answer == rejected:
+            self.note("identical_pair", row)
+        elif isinstance(value, Mapping) and value.get("score_chosen", 0) == value.get("score_rejected", 1):
+            self.note("tied_pair", row)
+
+    # -- what comes of it ---------------------------------------------------------------------------------------------
+
+    def warnings(self) -> list[Warned]:
+        """All warnings, the most frequent first."""
+        self._compare()
+        if self._pairs >= _BIAS_PAIRS and self._longer >= _BIAS_SHARE * self._pairs:
+            self._counts["length_bias"] = self._longer
+            self._params["length_bias"] = {"percent": round(100 * self._longer / self._pairs), "pairs": self._pairs}
+        return [
+            Warned(code, count, tuple(self._rows[code]), self._params.get(code, {}))
+            for code, count in sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
+        ]
+
+    def _compare(self) -> None:
+        """Duplicates and contradictions, from the numbers of all rows."""
+        import numpy as np
+
+        if not self._row:
+            return
+        rows = np.frombuffer(self._row, np.int64)
+        copies = _repeated(np.frombuffer(self._whole, np.int64))
+        self._set("exact_duplicates", rows[copies])
+        conflicting = _conflicts(np.frombuffer(self._prompt, np.int64), np.frombuffer(self._answer, np.int64))
+        if set(self._kinds) - {"text"}:
+            self._set("conflicting_answers", rows[conflicting[self._is_dialogue()[conflicting]]])
+        same = set(rows[copies].tolist())
+        near = suspects.near_duplicates([(row, text) for row, text in self._near if row not in same])
+        self._set("near_duplicates", np.array(near, np.int64))
+        self._params["near_duplicates"] = {"compared": len(self._near)}
+
+    def _is_dialogue(self) -> Any:
+        import numpy as np
+
+        return np.frombuffer(self._turns, np.uint32) > 0
+
+    def _set(self, code: str, rows: Any) -> None:
+        self._counts.pop(code, None)
+        if len(rows):
+            self._counts[code] = len(rows)
+            self._rows[code] = rows[:ROWS_LISTED].tolist()
+
+    def statistics(self) -> dict[str, Any]:
+        """Figures over all good records, plain JSON. Languages are those of the first rows (`languages_sampled`)."""
+        return {
+            "records": len(self._row),
+            "kinds": dict(self._kinds.most_common()),
+            "turns": _spread(self._turns),
+            "characters": _spread(self._length),
+            "answer_characters": _spread(self._answer_length),
+            "languages": dict(self._languages.most_common()),
+            "languages_sampled": min(len(self._row), LANGUAGES_SAMPLED),
+        }
+
+
+def inspect(
+    path: str | Path,
+    *,
+    source: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+) -> tuple[Report, dict[str, Any]]:
+    """The report of a file with its warnings, and the statistics; streamed, so a file of any size fits."""
+    scan = iter_records(path, source=source, mapping=mapping, encoding=encoding)
+    watch = Watch()
+    for item in scan:
+        if item.record is not None:
+            watch.add(item.row, item.record, item.value)
+    scan.report.warnings = watch.warnings()
+    return scan.report, watch.statistics()
+
+
+_PUNCTUATION = {code: None for code in range(128) if not chr(code).isalnum()}
+
+
+def _normal(text: str) -> str:
+    """Letters and digits only, NFKC and lower case: what counts when texts are compared."""
+    if text.isascii():
+        return text.translate(_PUNCTUATION).lower()  # a fast path of CPython
+    text = "".join(suspects.WORDS.findall(text))
+    if not unicodedata.is_normalized("NFKC", text):
+        text = unicodedata.normalize("NFKC", text)
+    return text.lower()
+
+
+def fingerprint(record: Record) -> str:
+    """Equal for records whose texts differ in punctuation, case and width only; the same in every process."""
+    parts: Iterable[Message] = ()
+    if isinstance(record, Text):
+        texts = [record.text]
+    elif isinstance(record, Conversation):
+        texts = [turn.content for turn in record.messages]
+    else:
+        parts = (
+            *record.prompt,
+            *(record.completion if isinstance(record, Feedback) else (*record.chosen, *record.rejected)),
+        )
+        texts = [turn.content for turn in parts]
+    return hashlib.blake2b("\0".join(map(_normal, texts)).encode(errors="replace"), digest_size=12).hexdigest()
+
+
+def _repeated(values: Any) -> Any:
+    """Indices of values that stood before, in order."""
+    import numpy as np
+
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    return np.sort(order[1:][ordered[1:] == ordered[:-1]])
+
+
+def _conflicts(prompts: Any, answers: Any) -> Any:
+    """Indices of rows whose prompt also stands with another answer."""
+    import numpy as np
+
+    order = np.lexsort((answers, prompts))
+    asked, answered = prompts[order], answers[order]
+    starts = np.flatnonzero(np.r_[True, asked[1:] != asked[:-1]])
+    group = np.cumsum(np.r_[False, asked[1:] != asked[:-1]])
+    # A group is in conflict when its lowest and highest answer differ.
+    ends = np.r_[starts[1:], len(asked)] - 1
+    differs = answered[starts] != answered[ends]
+    return np.sort(order[differs[group]])
+
+
+def _spread(values: array) -> dict[str, float]:
+    import numpy as np
+
+    if not values:
+        return {"mean": 0.0, "p50": 0, "p95": 0, "max": 0}
+    numbers = np.frombuffer(values, np.uint32)
+    middle, high = np.percentile(numbers, (50, 95))
+    return {
+        "mean": round(float(numbers.mean()), 2), "p50": int(middle), "p95": int(high), "max": int(numbers.max()),
+    }  # fmt: skip

@@ -1,0 +1,148 @@
+"""A text -> what is suspicious in it: control tokens, placeholders, secrets, damage; its language; its near twins."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+
+WORDS = re.compile(r"\w+")
+# One pass over a text decides whether the finer expressions are worth running: most texts hold none of these.
+_TRIGGER = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00a0\u200b-\u200f\u2060\ufeff\ufffd@&<\\[{\\\\\u00c3\u00e2\u9518]"
+)
+_MARKERS = ("Human:", "Assistant:", "ASSISTANT:", "USER:", "User:", "答：", "助手：")
+_BOASTS = ("ChatGPT", "OpenAI", "anguage model", "语言模型", "Anthropic", "文心一言", "通义千问", "讯飞星火")
+_FINER: dict[str, re.Pattern[str]] = {
+    "control_token": re.compile(
+        r"<\|[\w\-]{1,40}\|>|</?s>|\[/?INST\]|<(?:bos|eos|pad|unk|start_of_turn|end_of_turn)>|<｜[^｜\n]{1,40}｜>"
+        r"|\[gMASK\]|<sop>|<eop>"
+    ),
+    "placeholder": re.compile(r"\[(?:NAME|AUTHOR)\]|<(?:NAME|AUTHOR)>|\{\{\s*(?i:name|author)\s*\}\}"),
+    "replacement_character": re.compile("\ufffd"),
+    "invisible_character": re.compile("[\u200b-\u200f\u2060\ufeff]"),
+    "no_break_space": re.compile("\u00a0"),
+    "control_character": re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"),
+    "html_entity": re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{2,5}|#x[\da-fA-F]{2,4});"),
+    "literal_newline": re.compile(r"(?<!\\)\\n(?![a-zA-Z])"),
+    "mojibake": re.compile("\u00c3[\u0080-\u00bf]|\u00e2\u20ac|\u00e2\u0080|\u951f\u65a4\u62f7|\u9518\ufffd"),
+    "email": re.compile(r"[\w.+\-]{1,64}@[\w\-]+\.[\w.\-]{2,}"),
+}
+_DIGITS = re.compile(r"\d{11}")
+_MOBILE = re.compile(r"(?<!\d)(?:\+?86[\- ]?)?1[3-9]\d{9}(?!\d)")
+_IDENTITY = re.compile(
+    r"(?<![\dA-Za-z])[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?![\dA-Za-z])"
+)
+_KEY_HINTS = ("sk-", "AKIA", "hf_", "ghp_", "github_pat_", "xox", "-----BEGIN", "AIza", "glpat-")
+_KEY = re.compile(
+    r"\bsk-(?:proj-|ant-)?[A-Za-z0-9_\-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bhf_[A-Za-z0-9]{30,}\b|\bghp_[A-Za-z0-9]{36}\b"
+    r"|\bgithub_pat_\w{30,}|\bxox[abpr]-[\w\-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAIza[\w\-]{35}\b"
+    r"|\bglpat-[\w\-]{20}\b"
+)
+_SHINGLE = 3
+_SIMILAR = 0.8  # Jaccard over character 3-grams
+
+
+def find(text: str) -> list[str]:
+    """The codes of what is suspicious in a text."""
+    found = []
+    if _TRIGGER.search(text):
+        found = [code for code, pattern in _FINER.items() if pattern.search(text)]
+    if _DIGITS.search(text):
+        if _IDENTITY.search(text) and any(_valid_identity(match[0]) for match in _IDENTITY.finditer(text)):
+            found.append("identity_number")
+        if _MOBILE.search(text):
+            found.append("phone_number")
+    for hint in _KEY_HINTS:
+        if hint in text:
+            if _KEY.search(text):
+                found.append("secret")
+            break
+    for marker in _MARKERS:
+        if marker in text:
+            found.append("role_marker")
+            break
+    for name in _BOASTS:
+        if name in text:
+            found.append("other_identity")
+            break
+    return found
+
+
+def masked(text: str) -> str:
+    """The text with likely secrets and personal data covered, for views: hints, not proof."""
+    for pattern in (_KEY, _FINER["email"], _IDENTITY, _MOBILE):
+        text = pattern.sub(lambda match: match[0][:3] + "•" * (len(match[0]) - 3), text)
+    return text
+
+
+def _valid_identity(number: str) -> bool:
+    """The check digit of a Chinese identity number (GB 11643-1999)."""
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    total = sum(int(digit) * weight for digit, weight in zip(number, weights, strict=False))
+    return "10X98765432"[total % 11] == number[-1].upper()
+
+
+_SCRIPTS = (
+    ("ja", re.compile("[\u3040-\u30ff]")),
+    ("ko", re.compile("[\uac00-\ud7af\u1100-\u11ff]")),
+    ("zh", re.compile("[\u4e00-\u9fff\u3400-\u4dbf]")),
+    ("ru", re.compile("[\u0400-\u04ff]")),
+    ("ar", re.compile("[\u0600-\u06ff]")),
+    ("hi", re.compile("[\u0900-\u097f]")),
+    ("th", re.compile("[\u0e00-\u0e7f]")),
+    ("el", re.compile("[\u0370-\u03ff]")),
+    ("he", re.compile("[\u0590-\u05ff]")),
+)
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f]+")
+
+
+def language(text: str) -> str:
+    """An ISO 639-1 code by script; Latin text by words (py3langid). "-" where there are no letters."""
+    text = text[:1000]
+    latin = sum(map(len, _LATIN.findall(text)))
+    if not text.isascii():
+        counts = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS}
+        # A Han character says about as much as three letters; kana beside Han make the text Japanese.
+        if counts["ja"] > 0.1 * (counts["ja"] + counts["zh"]) and counts["ja"] * 3 > latin:
+            return "ja"
+        name = max(counts, key=lambda key: counts[key])
+        if counts[name] * (3 if name in ("zh", "ja", "ko") else 1) > latin:
+            return name
+    if not latin:
+        return "-"
+    from py3langid.langid import classify
+
+    return str(classify(text)[0])
+
+
+def near_duplicates(texts: Sequence[tuple[int, str]]) -> list[int]:
+    """Rows that are almost equal to one before them: MinHash finds candidates, the real overlap decides."""
+    if len(texts) < 2:
+        return []
+    from datasketch import MinHash, MinHashLSH
+
+    index, grams, found = MinHashLSH(threshold=_SIMILAR, num_perm=64), {}, []
+    blank = MinHash(num_perm=64, hashfunc=zlib.crc32)
+    for row, text in texts:
+        pieces = _grams(text)
+        if len(pieces) < 8:  # "yes" is not almost "yet"
+            continue
+        sketch = blank.copy()  # drawing the permutations anew costs more than sketching
+        sketch.update_batch([piece.encode(errors="replace") for piece in pieces])
+        twin = any(_overlap(pieces, grams[other]) >= _SIMILAR for other in index.query(sketch))
+        if twin and (not found or found[-1] != row):
+            found.append(row)
+        key = len(grams)
+        grams[key] = pieces
+        index.insert(key, sketch)
+    return found
+
+
+def _grams(text: str) -> set[str]:
+    text = "".join(WORDS.findall(text)).lower()
+    return {text[at : at + _SHINGLE] for at in range(len(text) - _SHINGLE + 1)}
+
+
+def _overlap(one: set[str], other: set[str]) -> float:
+    return len(one & other) / (len(one | other) or 1)
