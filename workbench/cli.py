@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 import traceback
@@ -74,6 +75,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     lang = language()
     t = bound(lang)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses optional kernels whenever peft is imported
     try:
         code = Workbench(t, lang).main(args=arguments, prog_name="workbench", standalone_mode=False)
         return code if isinstance(code, int) else 0

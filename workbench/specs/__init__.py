@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import types
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -15,9 +15,10 @@ from workbench.specs.knob import Knob, Section, knob, knobs
 from workbench.specs.sft import SftSpec
 
 Spec = SftSpec  # a union once there are more stages
+_Model = TypeVar("_Model", bound=BaseModel)
 STAGES: Mapping[str, type[Spec]] = types.MappingProxyType({"sft": SftSpec})
 
-__all__ = ["STAGES", "Knob", "Section", "Spec", "flatten", "knob", "knobs", "parse", "parse_override", "to_mapping"]
+__all__ = ["STAGES", "Knob", "Section", "Spec", "check", "flatten", "knob", "knobs", "parse", "parse_override", "to_mapping"]
 
 
 def parse(values: Mapping[str, Any]) -> Spec:
@@ -26,10 +27,11 @@ def parse(values: Mapping[str, Any]) -> Spec:
     stage = nested.get("stage", "sft")
     if not isinstance(stage, str) or stage not in STAGES:
         raise UserError("spec.unknown_stage", value=_short(stage), nearest=nearest(str(stage), STAGES))
-    return _checked(STAGES[stage], nested)
+    return check(STAGES[stage], nested)
 
 
-def _checked(model: type[Spec], nested: Mapping[str, Any]) -> Spec:
+def check(model: type[_Model], nested: Mapping[str, Any]) -> _Model:
+    """Values against one model of knobs. Raises UserError with the knob, the value and what is allowed."""
     try:
         return model.model_validate(nested)
     except ValidationError as error:

@@ -38,7 +38,6 @@ class Opened:
     report: Report | None = None
     error: Exception | None = None
     statistics: dict[str, Any] = field(default_factory=dict)
-    rows: int = 0
     _finished: threading.Event = field(default_factory=threading.Event)
     _dropped: threading.Event = field(default_factory=threading.Event)
 
@@ -55,16 +54,20 @@ class Opened:
 
     def scan(self, source: str | None, encoding: str | None) -> None:
         from workbench.data.load import iter_records
+        from workbench.data.quality import Watch
 
         try:
-            scan = iter_records(self.path, source=source, encoding=encoding)
+            scan, watch = iter_records(self.path, source=source, encoding=encoding), Watch()
             self.report = scan.report
             for item in scan:
-                self.rows += 1
+                if item.record is not None:
+                    watch.add(item.row, item.record, item.value)
                 if len(self.items) < ROWS_KEPT:
                     self.items.append(item)
                 if self._dropped.is_set():
                     return
+            scan.report.warnings = watch.warnings()
+            self.statistics = watch.statistics()
         except Exception as error:  # shown by whoever looks at the file
             self.error = error
         finally:

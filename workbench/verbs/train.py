@@ -32,13 +32,13 @@ def command(t: Translate, lang: str) -> click.Command:
     @click.option("--resume", is_flag=True, help=t("cli.train.resume"))
     def train(terminal: Terminal, source: str | None, overrides: tuple[str, ...], name: str | None, resume: bool) -> int:
         from workbench import runs
+        from workbench.train.resume import check_resumable
 
         if resume:
             if source or not name:
                 raise UserError("cli.resume_what")
             run = runs.find(terminal.home, name)
-            if run.state()["state"] in runs.ACTIVE:
-                raise UserError("cli.already_active", run=run.name, state=t(f"states.{run.state()['state']}"))
+            check_resumable(run)
         else:
             run = _created(terminal, source, overrides, name)
         terminal.note(t("cli.train.name_it", run=run.name, path=run.directory))
