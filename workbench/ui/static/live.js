@@ -111,7 +111,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
         more[name] = [some.map((row) => row.step), some.map((row) => row[name])];
         xs.push(...more[name][0]); ys.push(...more[name][1]);
       }
-      if (!this.x.length && !this.extra.identity_score[0].length) return;
+      if (!this.x.length) return;  // scores of step 0 wait for the first loss: an axis without data has no range
       // Scores and evaluations that appear for the first time change the layout; otherwise only new points are sent.
       if (!this.drawn || Object.entries(more).some(([name, [xs]]) => xs.length && xs.length === this.extra[name][0].length)) {
         return this.draw(true);

@@ -63,10 +63,10 @@ def build(app: App, t: Texts) -> Start:
                     elem_id="start-table",
                 )
                 tab.made_for = gr.Textbox(visible=False)
-        with gr.Column(scale=6, min_width=320):
-            live.view("start", "identity")
             with gr.Column(elem_classes=["wb-after"], elem_id="start-after"):
                 _ask_both(tab, t)
+        with gr.Column(scale=6, min_width=320):
+            live.view("start", "identity")
     boxes = list(tab.fields.values())
     tab.started = gr.Textbox(visible=False)
     _wire(tab, button, make_rows, boxes)
