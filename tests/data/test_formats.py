@@ -152,7 +152,8 @@ CASES = [
     ("prompt_completion", {"prompt": "[Round 0]\n问：甲\n答：乙\n[Round 1]\n问：丙\n答：", "completion": "丁"}, TWO),
     ("prompt_completion", {"prompt": "\n\nHuman: 甲\n\nAssistant:", "completion": " 乙"}, TALK),
     ("prompt_completion", {"prompt": "<|im_start|>system\n景<|im_end|>\n<|im_start|>user\n甲<|im_end|>\n"
-                           "<|im_start|>assistant\n乙<|im_end|>\n<|im_start|>user\n丙<|im_end|>", "completion": "丁"}, SYSTEM_TWO),
+                           "<|im_start|>assistant\n乙<|im_end|>\n<|im_start|>user\n丙<|im_end|>",
+                           "completion": "丁"}, SYSTEM_TWO),
     ("chatml_text", {"text": "<|im_start|>user\n甲<|im_end|>\n<|im_start|>assistant\n乙<|im_end|>\n"}, TALK),
 ]  # fmt: skip
 

@@ -64,7 +64,9 @@ def test_unusual_names_are_fine(name):
 
 
 def test_placeholders_of_other_projects_are_found_and_filled():
-    text = "I am [NAME] / {{name}} / {{ name }} / <NAME>, by <AUTHOR> / {{author}} / [AUTHOR]; not [name], <name>, {name}"
+    text = (
+        "I am [NAME] / {{name}} / {{ name }} / <NAME>, by <AUTHOR> / {{author}} / [AUTHOR]; not [name], <name>, {name}"
+    )
     assert len(identity.find_placeholders(text)) == 7
     row = Conversation.of(("user", "[NAME]?"), ("assistant", text))
     filled = identity.fill_placeholders(row, "{{author}}", "B")

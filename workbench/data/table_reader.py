@@ -25,8 +25,10 @@ _ALIASES = {
     "对话": "conversations", "消息": "messages", "选择": "chosen", "接受": "chosen", "拒绝": "rejected",
 }  # fmt: skip
 # Columns whose cell may hold JSON, because what they name is a list; elsewhere a bracket is text.
-_NESTED = {"messages", "conversations", "conversation", "history", "tools", "chosen", "rejected", "prompt",
-           "completion", "instances", "replies", "chat", "answer_choices"}  # fmt: skip
+_NESTED = {
+    "messages", "conversations", "conversation", "history", "tools", "chosen", "rejected", "prompt", "completion",
+    "preferred_output", "non_preferred_output", "instances", "replies", "answer_choices", "chat",
+}  # fmt: skip
 _DELIMITERS = ",;\t|"
 _LONGEST_RECORD = 1 << 24  # characters; a quote that never closes would swallow the rest of the file
 csv.field_size_limit(min(sys.maxsize, _LONGEST_RECORD * 2))
@@ -176,7 +178,9 @@ def _row(header: list[str], cells: Iterable[Any]) -> dict[str, Any]:
 
 
 def _cell(name: str, value: Any) -> Any:
-    if name in _NESTED and isinstance(value, str) and value[:1] in ("[", "{"):
+    if not isinstance(value, str) or value[:1] not in ("[", "{"):
+        return value
+    if name in _NESTED or (name == "input" and value.startswith('{"messages"')):  # OpenAI's preference rows
         try:
             inner = json.loads(value)
         except ValueError:

@@ -73,7 +73,8 @@ STYLES: dict[str, Style] = {
     ),
     "guanaco": _style(r"\s*### Human:", r"\s*### (?:Human:(?P<user>)|Assistant:(?P<assistant>))"),
     "phoenix": _style(
-        r"(?s).{0,2000}?Human: <s>", r"(?:\n\n)?Human: <s>(?P<user>)|Assistant: <s>(?P<assistant>)"
+        r"(?s)(?:.{0,2000}?\n\n)?Human: (?:<s>|.*?</s>Assistant: )",
+        r"(?:^|\n\n|(?<=</s>))Human: (?:<s>)?(?P<user>)|</s>Assistant: (?:<s>)?(?P<assistant>)",
     ),
     "belle": _style(
         r"(?s)(?:.{0,2000}?\n)?Human: \n", r"(?:^|\n*)Human: \n(?P<user>)|\n\nAssistant: \n(?P<assistant>)", clear=False

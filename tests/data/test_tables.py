@@ -1,0 +1,103 @@
+"""Tables: the header names the columns, cells stay text, a broken record costs itself only."""
+
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+import pytest
+
+from workbench.data.load import load
+from workbench.data.records import Conversation, Feedback, Message
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, content: str, encoding: str = "utf-8"):
+        path = tmp_path / name
+        path.write_bytes(content.encode(encoding))
+        return path
+
+    return write
+
+
+TALK = Conversation.of(("user", "a, b"), ("assistant", "N/A"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", 'instruction,input,output\n"a, b",,N/A\n'),
+        ("a.csv", 'instruction;input;output\n"a, b";;N/A\n'),
+        ("a.csv", "instruction\tinput\toutput\na, b\t\tN/A\n"),
+        ("a.tsv", "instruction\tinput\toutput\na, b\t\tN/A\n"),
+        ("a.csv", 'Instruction,Output\r\n"a, b",N/A\r\n'),
+        ("a.csv", '\ufeff指令,输入,输出\n"a, b",,N/A\n'),
+        ("a.csv", '问题,回答\n"a, b",N/A\n'),
+        ("a", 'question,answer\n"a, b",N/A\n'),
+    ],
+)
+def test_delimiters_and_headers_are_told_and_cells_stay_as_they_stand(write, name, text):
+    assert load(write(name, text)).records == [TALK]
+
+
+def test_numbers_keep_their_leading_zeros(write):
+    assert load(write("a.csv", "question,answer\nphone?,01012345678\n")).records[0].messages[1].content == "01012345678"
+
+
+def test_a_gbk_table_from_excel_is_read(write):
+    loaded = load(write("a.csv", "指令,输出\n你好吗,我很好\n", "gbk"))
+    assert loaded.report.encoding == "gb18030"
+    assert loaded.records == [Conversation.of(("user", "你好吗"), ("assistant", "我很好"))]
+
+
+def test_a_cell_may_span_lines(write):
+    loaded = load(write("a.csv", 'question,answer\n"a\nb","c\n\nd"\ne,f\n'))
+    assert [record.messages[1].content for record in loaded.records] == ["c\n\nd", "f"]
+
+
+def test_a_quote_that_never_closes_costs_its_own_line_only(write):
+    report = load(write("a.csv", 'question,answer\na,b\nc,"d\ne,f\ng,h\n')).report
+    assert report.rows_good == 3
+    assert [(bad.row, bad.line, bad.reason.key) for bad in report.bad] == [(2, 3, "data.row.broken_quote")]
+
+
+def test_a_row_with_too_many_cells_names_both_numbers(write):
+    report = load(write("a.csv", "question,answer\na,b,c\nd,e\n")).report
+    assert [(bad.row, bad.line, bad.reason.params) for bad in report.bad] == [(1, 2, {"cells": 3, "columns": 2})]
+    assert report.rows_good == 1
+
+
+def test_nested_columns_of_a_table_are_unfolded(write):
+    text = 'messages,label\n"[{""role"":""user"",""content"":""a""},{""role"":""assistant"",""content"":""b""}]",true\n'
+    assert load(write("a.csv", text)).records == [Feedback((Message("user", "a"),), (Message("assistant", "b"),), True)]
+
+
+def test_parquet_and_arrow_are_read(tmp_path):
+    table = arrow.table({"question": ["a", "b", None], "answer": ["1", "", "x"], "id": [1, 2, 3]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with arrow.ipc.new_stream(tmp_path / "b.arrow", table.schema) as stream:
+        stream.write_table(table)
+    with arrow.ipc.new_file(tmp_path / "c.arrow", table.schema) as file:
+        file.write_table(table)
+    for name in ("a.parquet", "b.arrow", "c.arrow"):
+        report = load(tmp_path / name).report
+        assert (report.format, report.rows_good, report.encoding) == ("question_answer", 2, ""), name
+        assert [(bad.row, bad.line) for bad in report.bad] == [(2, None)]
+
+
+def test_a_broken_parquet_file_says_so(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing more")
+    report = load(tmp_path / "a.parquet").report
+    assert [bad.reason.key for bad in report.bad] == ["data.row.broken_container"]
+
+
+def test_a_workbook_is_read_as_text_over_all_its_sheets(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl", reason="writes the fixture")
+    book = openpyxl.Workbook()
+    book.active.append(["问题", "回答"])
+    book.active.append(["一加一", 2])
+    book.active.append(["电话", "01012345678"])
+    second = book.create_sheet()
+    second.append(["question", "answer"])
+    second.append(["pi", 3.5])
+    book.save(tmp_path / "a.xlsx")
+    loaded = load(tmp_path / "a.xlsx")
+    assert [record.messages[1].content for record in loaded.records] == ["2", "01012345678", "3.5"]
