@@ -9,7 +9,7 @@ from collections.abc import Sequence
 WORDS = re.compile(r"\w+")
 # One pass over a text decides whether the finer expressions are worth running: most texts hold none of these.
 _TRIGGER = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00a0\u200b-\u200f\u2060\ufeff\ufffd@&<\\[{\\\\\u00c3\u00e2\u9518]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00a0\u200b-\u200f\u2060\ufeff\ufffd@&<\\[{\\\\\u00c3\u00e2\u951f]"
 )
 _MARKERS = ("Human:", "Assistant:", "ASSISTANT:", "USER:", "User:", "答：", "助手：")
 _BOASTS = ("ChatGPT", "OpenAI", "anguage model", "语言模型", "Anthropic", "文心一言", "通义千问", "讯飞星火")
@@ -25,7 +25,7 @@ _FINER: dict[str, re.Pattern[str]] = {
     "control_character": re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"),
     "html_entity": re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{2,5}|#x[\da-fA-F]{2,4});"),
     "literal_newline": re.compile(r"(?<!\\)\\n(?![a-zA-Z])"),
-    "mojibake": re.compile("\u00c3[\u0080-\u00bf]|\u00e2\u20ac|\u00e2\u0080|\u951f\u65a4\u62f7|\u9518\ufffd"),
+    "mojibake": re.compile("\u00c3[\u0080-\u00bf]|\u00e2\u20ac|\u00e2\u0080|\u951f\u65a4\u62f7"),
     "email": re.compile(r"[\w.+\-]{1,64}@[\w\-]+\.[\w.\-]{2,}"),
 }
 _DIGITS = re.compile(r"\d{11}")

@@ -1,0 +1,150 @@
+"""What a file's report warns of: the dirt that public files really hold, and what must not be called dirt."""
+
+import json
+
+import lookalikes
+import pytest
+
+from workbench.data import suspects
+from workbench.data.quality import Watch, fingerprint, inspect
+from workbench.data.records import Conversation
+from workbench.locales import catalogue
+
+
+def codes(path) -> dict[str, int]:
+    report, _ = inspect(path)
+    return {warning["code"]: warning["count"] for warning in report.to_json()["warnings"]}
+
+
+EXPECTED = {
+    "alpaca_en_demo": ("alpaca", 999, 0, {"exact_duplicates": 14, "other_identity": 4}),
+    "glaive_toolcall": ("sharegpt_tools", 298, 2, {}),
+    "dpo_zh_demo": (
+        "llamafactory_dpo", 300, 0,
+        {"exact_duplicates": 11, "replacement_character": 6, "control_character": 1, "tied_pair": 4,
+         "identical_pair": 3},
+    ),
+    "identity": ("alpaca", 91, 0, {"placeholder": 85}),
+    "lima": (
+        "alpaca_history", 400, 0, {"html_entity": 67, "edge_whitespace": 289, "very_long": 75},
+    ),
+    "oaast_rm_zh": ("ranked_outputs", 200, 0, {"identical_pair": 3, "short_answer": 55}),
+    "belle_eval": ("question_answer", 631, 369, {"no_break_space": 123, "literal_newline": 20}),
+    "pclue": ("pclue", 705, 0, {"answer_not_in_choices": 32, "short_answer": 527}),
+    "hh_harmless": ("hh_rlhf", 283, 17, {}),
+    "aquila_convo": ("sharegpt", 20, 80, {}),
+    "llm_adapters_math": ("alpaca", 300, 0, {"answer_starts_with_newline": 294}),
+    "oaast_sft_zh": ("alpaca_history", 200, 0, {"conflicting_answers": 80}),
+    "multimodal": ("openai_chat", 0, 24, {}),
+    "c4_demo": ("raw_text", 300, 0, {"replacement_character": 4, "invisible_character": 3}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_dirt_of_public_files_is_counted_and_nothing_else(name, tmp_path):
+    slug, good, bad, warned = EXPECTED[name]
+    path = getattr(lookalikes, name)(tmp_path)
+    report, statistics = inspect(path)
+    assert (report.format, report.rows_good, report.rows_bad) == (slug, good, bad)
+    found = codes(path)
+    found.pop("near_duplicates", None)
+    assert found == warned
+    assert statistics["records"] == good
+
+
+def rows_with(*texts):
+    return [Conversation.of(("user", f"q{index}"), ("assistant", text)) for index, text in enumerate(texts)]
+
+
+def watched(records) -> dict[str, tuple]:
+    watch = Watch()
+    for row, record in enumerate(records, 1):
+        watch.add(row, record)
+    return {warning.code: warning.rows for warning in watch.warnings()}
+
+
+SUSPECTS = {
+    "control_token": ["text <|im_end|> more", "</s>", "<｜User｜>", "[INST] x"],
+    "placeholder": ["I am [NAME].", "{{ author }} made me", "<AUTHOR>"],
+    "replacement_character": ["a\ufffdb"],
+    "invisible_character": ["a\u200bb"],
+    "control_character": ["\x0crac"],
+    "html_entity": ["a &amp; b", "&#39;"],
+    "literal_newline": ["one\\n two"],
+    "mojibake": ["CafÃ©", "itâ€™s", "锟斤拷"],
+    "email": ["write to a.b@example.org now"],
+    "phone_number": ["电话13812345678。"],
+    "identity_number": ["身份证11010519491231002X"],
+    "secret": ["key sk-abcdefghijklmnopqrstuvwx", "AKIAABCDEFGHIJKLMNOP", "hf_" + "a" * 34],
+    "role_marker": ["sure\nHuman: and now?"],
+    "other_identity": ["我是 ChatGPT，一个语言模型"],
+}
+
+
+@pytest.mark.parametrize("code", SUSPECTS)
+def test_a_suspicious_text_is_found(code):
+    for text in SUSPECTS[code]:
+        assert code in suspects.find(text), text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x < y and a[0] = {1: 2}", "R&D; AT&T", "C:\\new\\folder", "\\nabla f", "ISBN 97812345678901234", "@home",
+     "138123456789", "sk-ip this", "naïve café – “quoted” text", "数字：110105194912310021234"],
+)  # fmt: skip
+def test_ordinary_text_is_left_alone(text):
+    assert suspects.find(text) == []
+
+
+def test_secrets_are_covered_in_views():
+    assert suspects.masked("mail a.b@example.org or 13812345678") == "mail a.b•••••••••••• or 138••••••••"
+
+
+def test_copies_that_differ_in_punctuation_case_and_width_are_exact_duplicates():
+    records = [
+        Conversation.of(("user", "Hello, World!"), ("assistant", "ＡＢＣ，好")),
+        Conversation.of(("user", "hello world"), ("assistant", "abc 好。")),
+    ]
+    assert watched(records)["exact_duplicates"] == (2,)
+    assert fingerprint(records[0]) == fingerprint(records[1])
+
+
+def test_near_duplicates_are_found_and_short_texts_are_not_compared():
+    long = "the quick brown fox jumps over the lazy dog near the old stone bridge every single morning"
+    found = watched(rows_with(long, long + " again", "yes", "yet"))
+    assert found["near_duplicates"] == (2,)
+
+
+def test_the_same_question_with_two_answers_is_a_conflict():
+    records = [Conversation.of(("user", "capital?"), ("assistant", text)) for text in ("Paris", "Rome", "Paris")]
+    assert watched(records)["conflicting_answers"] == (1, 2, 3)
+
+
+def test_a_preference_for_length_is_told(tmp_path):
+    rows = [{"prompt": f"q{i}", "chosen": "long " * 9 + str(i), "rejected": f"s{i}"} for i in range(25)]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    assert codes(path)["length_bias"] == 25
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("今天天气很好，我们去散步", "zh"), ("The weather is fine today and we go for a walk", "en"),
+     ("今日は天気がいいですね", "ja"), ("오늘 날씨가 좋네요", "ko"), ("Сегодня хорошая погода", "ru"), ("123 + 4", "-"),
+     ("Das Wetter ist heute schön und wir gehen spazieren", "de")],
+)  # fmt: skip
+def test_languages_are_told_by_script_and_words(text, language):
+    assert suspects.language(text) == language
+
+
+def test_statistics_are_plain_figures(tmp_path):
+    _, statistics = inspect(lookalikes.alpaca_en_demo(tmp_path))
+    assert statistics["kinds"] == {"conversation": 999} and statistics["turns"]["p50"] == 2
+    assert statistics["characters"]["max"] >= statistics["characters"]["p95"] >= statistics["characters"]["p50"] > 0
+    assert json.loads(json.dumps(statistics)) == statistics
+
+
+def test_every_warning_has_a_sentence_in_both_languages():
+    used = set(suspects._FINER) | {code for _, _, _, warned in EXPECTED.values() for code in warned} | set(SUSPECTS)
+    for language in ("en", "zh"):
+        assert used <= {key.removeprefix("warnings.") for key in catalogue(language)}
