@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -75,6 +76,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     lang = language()
     t = bound(lang)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if not os.environ.get("WORKBENCH_DEBUG"):
+        warnings.filterwarnings("ignore", category=FutureWarning)  # between libraries, not for the reader
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses optional kernels whenever peft is imported
     try:
         code = Workbench(t, lang).main(args=arguments, prog_name="workbench", standalone_mode=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,8 +49,15 @@ BASE = AdapterRef("base", None)
 
 def find(home: Path) -> list[AdapterRef]:
     """Every whole adapter of the workspace, newest first; half-written ones are left out."""
-    found = [ref for run in runs.every(home) for ref in of_run(run)]
-    return sorted(found, key=lambda ref: (ref.path / WEIGHTS).stat().st_mtime_ns, reverse=True)
+    found = [(_written(ref), ref) for run in runs.every(home) for ref in of_run(run)]
+    return [ref for _, ref in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def _written(ref: AdapterRef) -> int:
+    try:
+        return (ref.path / WEIGHTS).stat().st_mtime_ns
+    except FileNotFoundError:  # a checkpoint that the trainer deletes just now
+        return 0
 
 
 def locate(home: Path, name: str, *, foreign: bool = True) -> AdapterRef:
@@ -71,6 +78,12 @@ def locate(home: Path, name: str, *, foreign: bool = True) -> AdapterRef:
         known = ["base", *(ref.name for ref in find(home))]
         raise UserError("adapters.unknown", name=name[:120], nearest=nearest(name, known)) from None
     return _located_in_run(run, name)
+
+
+def base_of(refs: Iterable[AdapterRef]) -> str:
+    """The base model that runs' adapters were trained on, when they agree on one; the embedded one otherwise."""
+    bases = {ref.base for ref in refs if ref.run is not None and ref.base}
+    return bases.pop() if len(bases) == 1 else "embedded"
 
 
 def of_run(run: runs.Run) -> Iterator[AdapterRef]:

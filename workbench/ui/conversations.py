@@ -21,6 +21,7 @@ class Answer:
     done: bool = False
     tokens: int = 0
     seconds: float = 0.0
+    cut: int = 0  # oldest messages left out because the conversation outgrew the model's window
 
 
 @dataclass(slots=True)

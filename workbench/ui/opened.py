@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import tempfile
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -93,6 +94,15 @@ class OpenedFiles:
         self.home = home
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Any, ...], Opened] = OrderedDict()
+        self._exports: tempfile.TemporaryDirectory | None = None
+
+    @property
+    def exports(self) -> str:
+        """A folder for downloads, gone when the process ends."""
+        with self._lock:
+            if self._exports is None:
+                self._exports = tempfile.TemporaryDirectory(prefix="workbench-")
+            return self._exports.name
 
     @property
     def folder(self) -> Path:

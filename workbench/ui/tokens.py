@@ -6,17 +6,18 @@ into a template (templates are executed).
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from workbench.ui.forms import plain
 from workbench.ui.i18n import Texts
 
 # Up to here each token stands alone, with its number and text on hover; a longer row is drawn as merged stretches
 # (2,000 single spans take the browser half a second).
 SINGLE = 1500
+DRAWN = 20_000  # tokens; what comes behind is counted only
 _IDS_SHOWN = 24
 
 
@@ -50,14 +51,17 @@ def _kind(token: Mapping[str, Any], special: frozenset[int], cut: str) -> str:
 def token_html(document: Mapping[str, Any], t: Texts, special: frozenset[int] = frozenset()) -> str:
     """The row as one block of spans with a legend; newlines show as ↵ and break the line."""
     kept, cut = len(document["tokens"]), len(document.get("cut", ()))
-    drawn = "".join(map(_span, spans(document, special, merged=kept + cut > SINGLE)))
+    shown = {"tokens": document["tokens"][:DRAWN], "cut": document.get("cut", ())[: max(0, DRAWN - kept)]}
+    drawn = "".join(map(_span, spans(shown, special, merged=kept + cut > SINGLE)))
+    if kept + cut > DRAWN:
+        drawn += f"<b>{plain(t('dataset.tokens.not_drawn', count=kept + cut - DRAWN))}</b>"
     trained = sum(token["trained"] for token in document["tokens"])
     lost = sum(token["trained"] for token in document.get("cut", ()))
     figures = [t("dataset.tokens.count", count=kept + cut), t("dataset.tokens.trained", count=trained)]
     if cut:
         figures.append(t("dataset.tokens.cut", count=cut, lost=lost))
     return (
-        f'<div class="wb-figures">{"".join(f"<span>{html.escape(figure)}</span>" for figure in figures)}'
+        f'<div class="wb-figures">{"".join(f"<span>{plain(figure)}</span>" for figure in figures)}'
         f"{_legend(t, cut=bool(cut))}</div>"
         f'<div class="wb-tokens" dir="auto">{drawn}</div>'
     )
@@ -66,13 +70,13 @@ def token_html(document: Mapping[str, Any], t: Texts, special: frozenset[int] = 
 def _legend(t: Texts, *, cut: bool) -> str:
     names = ["trained", "special", *(["cut"] if cut else [])]
     return "".join(
-        f'<span class="wb-tokens"><i class="{name}">{html.escape(t(f"dataset.tokens.{name}_legend"))}</i></span>'
+        f'<span class="wb-tokens"><i class="{name}">{plain(t(f"dataset.tokens.{name}_legend"))}</i></span>'
         for name in names
     )
 
 
 def _span(span: Span) -> str:
-    shown = html.escape(span.text).replace("\n", '<b>↵</b>\n').replace("\t", "<b>→</b>\t")
+    shown = plain(span.text).replace("\n", '<b>↵</b>\n').replace("\t", "<b>→</b>\t")
     if not span.text:  # a byte of a character that the token before it already shows
         shown = "<b>·</b>"
     return f'<i class="{span.kind}" title="{_title(span)}">{shown}</i>'
@@ -80,7 +84,7 @@ def _span(span: Span) -> str:
 
 def _title(span: Span) -> str:
     if len(span.ids) == 1:
-        return html.escape(f"{span.ids[0]} · {visible(span.text)}", quote=True)
+        return plain(f"{span.ids[0]} · {visible(span.text)}")
     listed = " ".join(map(str, span.ids[:_IDS_SHOWN]))
     return listed + (" …" if len(span.ids) > _IDS_SHOWN else "")
 
@@ -91,8 +95,3 @@ def visible(text: str) -> str:
         character if character.isprintable() and character != "\xa0" else f"\\u{ord(character):04x}"
         for character in text
     )
-
-
-def texts_html(lines: Iterable[str], css_class: str) -> str:
-    """Escaped lines, each a paragraph of a class."""
-    return "".join(f'<p class="{css_class}">{html.escape(line)}</p>' for line in lines)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from workbench.errors import UserError
+from workbench.models.adapters import base_of
 from workbench.ui import forms
 from workbench.ui.columns import Columns
 from workbench.ui.conversations import Answer, Conversation, Conversations, Turn
@@ -110,8 +111,8 @@ def _options(tab: Chat, t: Texts) -> None:
         )
         tab.seed = gr.Number(42, precision=0, label=t("chat.seed"), info=t("chat.seed_help"), elem_id="chat-seed")
         tab.model = gr.Dropdown(
-            ["embedded"],
-            value="embedded",
+            [(t("chat.auto_model"), ""), ("embedded", "embedded")],
+            value="",
             allow_custom_value=True,
             label=t("chat.model"),
             info=t("chat.model_help"),
@@ -239,7 +240,7 @@ class Chat:
             changed: set[str] = set()
             for delta in self._deltas(talk, turn, columns, options, cancel):
                 name = columns[delta.column]
-                turn.answers[name] = Answer(delta.text, delta.error or "", delta.done, delta.tokens, delta.seconds)
+                turn.answers[name] = Answer(delta.text, self._trouble(delta), delta.done, delta.tokens, delta.seconds, delta.cut)
                 changed.add(name)
                 if time.monotonic() - last >= _UPDATE_SECONDS:
                     yield self._drawn(talk, columns, changed, running=True)
@@ -256,11 +257,14 @@ class Chat:
             talk.end()
         yield self._drawn(talk, columns, set(columns), running=False)
 
+    def _trouble(self, delta: Any) -> str:
+        return self.t.error(delta.problem) if delta.problem is not None else ""
+
     def _deltas(
         self, talk: Conversation, turn: Turn, columns: list[str], options: Sequence[Any], cancel: Any
     ) -> Iterator[Any]:
         system, temperature, top_p, max_tokens, seed, model = options
-        section = model_section(model)
+        section = model_section(model or base_of(ref for ref in self.found.refs() if ref.name in columns))
         sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": (seed or 0) + turn.tries}
         histories = [talk.history(name, system or "") for name in columns]
         return self.app.engine.compare(histories, columns, sampling, model=section, cancel=cancel)
@@ -309,14 +313,16 @@ class Chat:
             return ""
         speed = f"{answer.tokens / answer.seconds:.0f}"
         text = self.t("chat.stats", tokens=answer.tokens, seconds=f"{answer.seconds:.1f}", speed=speed)
+        if answer.cut:
+            text += " · " + self.t("chat.cut", count=answer.cut)
         return f'<p class="wb-note">{forms.plain(text)}</p>'
 
 
-def model_section(path: str | None) -> Any:
+def model_section(path: str) -> Any:
     """The model section of a chat: everything but the path as it comes."""
     from workbench.specs import parse
 
-    return parse({"model": {"path": (path or "").strip() or "embedded"}}).model
+    return parse({"model": {"path": path.strip()}}).model
 
 
 def escaped_markdown(text: str) -> str:
