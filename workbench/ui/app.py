@@ -20,6 +20,7 @@ import gradio as gr
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workbench import runs
 from workbench.errors import UserError
@@ -133,31 +134,30 @@ def _header(t: Texts, root_path: str) -> str:
 
 
 def web(app: App, root_path: str = "") -> FastAPI:
-    """The FastAPI application without its guard: /zh, /en, /live, /static, and / that chooses."""
-    root_path = root_path.rstrip("/")
-    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, root_path=root_path)
+    """The application without its guard: /zh, /en, /live, /static, and / that chooses; all below a proxy's prefix."""
+    root = "/" + root_path.strip("/") if root_path.strip("/") else ""
+    site = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
-    @site.get("/")
+    @site.get(f"{root}/")
     def choose(request: Request) -> RedirectResponse:
         language = preferred(request.cookies.get(_COOKIE), request.headers.get("accept-language"))
-        return RedirectResponse(f"{root_path}/{language}/", headers={"vary": "cookie, accept-language"})
+        return RedirectResponse(f"{root}/{language}/", headers={"vary": "cookie, accept-language"})
 
-    @site.get("/manifest.json")  # Gradio's page links it at the root
+    @site.get(f"{root}/manifest.json")  # Gradio's page links it at the root
     def manifest() -> dict[str, Any]:
-        return {"name": "Workbench", "start_url": f"{root_path}/", "display": "browser", "icons": []}
+        return {"name": "Workbench", "start_url": f"{root}/", "display": "browser", "icons": []}
 
-    site.include_router(live.router(app))
-    site.mount("/static/plotly", StaticFiles(directory=_plotly()))
-    site.mount("/static", StaticFiles(directory=STATIC))
+    site.include_router(live.router(app), prefix=root)
+    site.mount(f"{root}/static/plotly", StaticFiles(directory=_plotly()))
+    site.mount(f"{root}/static", StaticFiles(directory=STATIC))
     for language in LANGUAGES:
         gr.mount_gradio_app(
             site,
-            page(app, language, root_path),
-            f"/{language}",
-            root_path=f"{root_path}/{language}" if root_path else None,
+            page(app, language, root),
+            f"{root}/{language}",
             theme=theme(),
             css=CSS,
-            head=head(Texts(language), root_path, _COOKIE),
+            head=head(Texts(language), root, _COOKIE),
             allowed_paths=[],
             blocked_paths=[str(app.home)],  # results leave through their own endpoints
             show_error=True,
@@ -168,7 +168,22 @@ def web(app: App, root_path: str = "") -> FastAPI:
             mcp_server=False,
             pwa=False,
         )
+    if root:
+        site.add_middleware(_Prefixed, prefix=root)
     return site
+
+
+class _Prefixed:
+    """A proxy may pass its prefix on or strip it: inside it is always there, or Gradio would forget it in addresses."""
+
+    def __init__(self, inside: ASGIApp, prefix: str) -> None:
+        self.inside, self.prefix = inside, prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] in ("http", "websocket") and path != self.prefix and not path.startswith(f"{self.prefix}/"):
+            scope = scope | {"path": self.prefix + path, "raw_path": None}
+        await self.inside(scope, receive, send)
 
 
 def _plotly() -> Path:

@@ -34,6 +34,7 @@ def appended(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
             file.seek(offset if 0 <= offset <= size else 0)
             start = file.tell()
             data = file.read(_MOST_BYTES)
+            data += b"" if data.endswith(b"\n") else file.readline()
     except FileNotFoundError:
         return [], 0
     end = data.rfind(b"\n") + 1
