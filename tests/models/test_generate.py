@@ -86,6 +86,15 @@ def test_each_row_of_a_mixed_batch_answers_as_its_adapter_alone(three):
         assert len({tuple(answer) for answer in together}) == 4
 
 
+def test_bare_rows_alone_get_the_bare_model_from_a_tree_that_has_adapters(three):
+    base, folders = three
+    own, _ = attached(base, folders)
+    options = {"sampling": Sampling(max_tokens=8), "stop_ids": NEVER}
+    for count in (1, 2):
+        bare = generate(own, base.tokenizer, ids(base)[:count], adapters=[None] * count, **options)
+        assert bare == [alone(base, None, prompt, **options) for prompt in ids(base)[:count]]
+
+
 def test_unequal_groups_and_rows_out_of_order_answer_as_alone(three):
     base, folders = three
     own, names = attached(base, folders)

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import UserError
 from workbench.models import mixing
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def generate(
     answers: list[list[int]] = [[] for _ in prompts]
     done = [not prompt or per_row[row].max_tokens < 1 for row, prompt in enumerate(prompts)]
     mixed = nullcontext()
-    if adapters is not None and any(adapters):
+    if adapters is not None:  # also when all rows are bare: the tree's active adapter must not speak in them
         mixed = mixing.rows(tree, [adapters[row] or mixing.BARE for row in order])
 
     with torch.inference_mode(), mixed:
@@ -110,9 +111,32 @@ class _Decoder:
             if "position_ids" in takes:
                 self._positions = (self._mask.cumsum(-1) - 1).clamp_min(0)
         self._cache = None
+        configs = getattr(tree, "peft_config", {}).values()
+        self._virtual = tree if any(config.is_prompt_learning for config in configs) else None
+        if self._virtual is not None and len(prompts) > 1:
+            raise ValueError("an adapter with a virtual prompt answers one row at a time")
 
     def begin(self) -> torch.Tensor:
-        return self._forward(self._ids)
+        """Logits (rows, vocab) after the prompts."""
+        if self._virtual is None:
+            return self._forward(self._ids)
+        return self._begin_after_virtual_prompt(self._virtual)
+
+    def _begin_after_virtual_prompt(self, tree: Any) -> torch.Tensor:
+        """Prefix tuning fills the cache, prompt tuning and p-tuning put embeddings before the text."""
+        import torch
+
+        kind = tree.active_peft_config.peft_type.value
+        if kind == "PREFIX_TUNING":
+            self._cache = tree.get_prompt(batch_size=1)
+            return self._forward(self._ids)
+        if kind not in ("PROMPT_TUNING", "P_TUNING"):
+            raise UserError("adapters.cannot_answer", kind=kind)
+        text = tree.word_embeddings(self._ids)  # (1, T, H)
+        virtual = tree.get_prompt(batch_size=1).to(text.dtype)
+        result = self.model(inputs_embeds=torch.cat([virtual, text], dim=1), **self._options)
+        self._cache = result.past_key_values
+        return result.logits[:, -1]
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         import torch

@@ -18,7 +18,9 @@ Spec = SftSpec  # a union once there are more stages
 _Model = TypeVar("_Model", bound=BaseModel)
 STAGES: Mapping[str, type[Spec]] = types.MappingProxyType({"sft": SftSpec})
 
-__all__ = ["STAGES", "Knob", "Section", "Spec", "check", "flatten", "knob", "knobs", "parse", "parse_override", "to_mapping"]
+__all__ = [
+    "STAGES", "Knob", "Section", "Spec", "check", "flatten", "knob", "knobs", "parse", "parse_override", "to_mapping",
+]  # fmt: skip
 
 
 def parse(values: Mapping[str, Any]) -> Spec:

@@ -1,0 +1,1 @@
+"""Questions and columns -> answers side by side."""
