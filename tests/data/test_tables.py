@@ -1,5 +1,7 @@
 """Tables: the header names the columns, cells stay text, a broken record costs itself only."""
 
+import zipfile
+
 import pyarrow as arrow
 import pyarrow.parquet as parquet
 import pytest
@@ -90,14 +92,45 @@ def test_a_broken_parquet_file_says_so(tmp_path):
 
 
 def test_a_workbook_is_read_as_text_over_all_its_sheets(tmp_path):
-    openpyxl = pytest.importorskip("openpyxl", reason="writes the fixture")
-    book = openpyxl.Workbook()
-    book.active.append(["问题", "回答"])
-    book.active.append(["一加一", 2])
-    book.active.append(["电话", "01012345678"])
-    second = book.create_sheet()
-    second.append(["question", "answer"])
-    second.append(["pi", 3.5])
-    book.save(tmp_path / "a.xlsx")
+    _workbook(
+        tmp_path / "a.xlsx",
+        [[["问题", "回答"], ["一加一", 2], [], ["电话", "01012345678"]], [["question", "answer"], ["pi", 3.5]], []],
+    )
     loaded = load(tmp_path / "a.xlsx")
     assert [record.messages[1].content for record in loaded.records] == ["2", "01012345678", "3.5"]
+    assert loaded.report.format == "question_answer"
+
+
+def _workbook(path, sheets):
+    """The smallest XLSX that Excel would open: a zip of XML, one part per sheet."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    names, links, types = "", "", ""
+    with zipfile.ZipFile(path, "w") as file:
+        for number, rows in enumerate(sheets, 1):
+            names += f'<sheet name="S{number}" sheetId="{number}" r:id="r{number}"/>'
+            links += f'<Relationship Id="r{number}" Type="{office}/worksheet" Target="worksheets/s{number}.xml"/>'
+            types += f'<Override PartName="/xl/worksheets/s{number}.xml" ContentType="{kind}.worksheet+xml"/>'
+            body = ""
+            for at, cells in enumerate(rows, 1):
+                body += f'<row r="{at}">'
+                for column, cell in zip("ABC", cells, strict=False):
+                    if isinstance(cell, str):
+                        body += f'<c r="{column}{at}" t="inlineStr"><is><t>{cell}</t></is></c>'
+                    else:
+                        body += f'<c r="{column}{at}"><v>{cell}</v></c>'
+                body += "</row>"
+            sheet = f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>'
+            file.writestr(f"xl/worksheets/s{number}.xml", sheet)
+        book = f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{names}</sheets></workbook>'
+        file.writestr("xl/workbook.xml", book)
+        file.writestr(
+            "xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{package}/relationships">{links}</Relationships>'
+        )
+        root = f'<Relationship Id="r1" Type="{office}/officeDocument" Target="xl/workbook.xml"/>'
+        file.writestr("_rels/.rels", f'<Relationships xmlns="{package}/relationships">{root}</Relationships>')
+        types += f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
+        default = '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        file.writestr("[Content_Types].xml", f'<Types xmlns="{package}/content-types">{default}{types}</Types>')
