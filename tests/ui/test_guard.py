@@ -81,8 +81,8 @@ def test_requests_that_other_sites_embed_are_refused_but_their_links_work():
     ("header", "status"),
     [
         (None, 401),
-        ("Basic " + base64.b64encode("anna:gehe:im".encode()).decode(), 200),
-        ("Basic " + base64.b64encode("anna:wrong".encode()).decode(), 401),
+        ("Basic " + base64.b64encode(b"anna:gehe:im").decode(), 200),
+        ("Basic " + base64.b64encode(b"anna:wrong").decode(), 401),
         ("Basic !!!", 401),
         ("Basic " + base64.b64encode(b"\xff\xfe").decode(), 401),
         ("Bearer gehe:im", 200),

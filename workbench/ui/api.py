@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workbench.ui.app import App
 
 COLUMNS_AT_MOST = 8
-_OPTIONS = ("temperature", "top_p", "max_tokens", "seed", "system", "model")
+_CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet", "jsonl.gz", "json.gz", "csv.gz", "tsv.gz")
 
 
 def register(app: "App", t: Texts) -> None:
@@ -107,15 +107,16 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
         columns = adapters or ["base"]
         texts = [""] * len(columns)
         for delta in _compared(app, prompt, columns, options or {}):
-            if delta.error:
-                raise UserError("ui.column_failed", column=columns[delta.column], reason=delta.error)
+            if delta.problem:
+                raise UserError("ui.column_failed", column=columns[delta.column], reason=delta.problem)
             texts[delta.column] = delta.text
         return texts
 
     def compare(prompt: str | list, adapters: list[str] | None = None, options: dict | None = None) -> Iterator[dict]:
         """Like chat, streaming: {"column", "text" (whole so far), "done", "error"}."""
         for delta in _compared(app, prompt, adapters or ["base"], options or {}):
-            yield {"column": delta.column, "text": delta.text, "done": delta.done, "error": delta.error}
+            error = t.error(delta.problem) if delta.problem else None
+            yield {"column": delta.column, "text": delta.text, "done": delta.done, "error": error}
 
     def inspect(file: dict | str) -> dict:
         """What a data file holds: format, good and bad rows with reasons, statistics, warnings."""
@@ -128,8 +129,15 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
         """Row (from 1) of a data file as the model sees it. options: model, template, max_length."""
         return preview_row(app, file, int(row), options or {})
 
-    every = [train, status, metrics, stop, resume, _named("runs", list_runs), adapters, chat, compare, inspect, preview]
-    return every
+    def convert(file: dict | str, to: str, options: dict | None = None) -> dict:
+        """A data file in another schema or prompt style, as a file to download.
+        options: container (jsonl, json, csv, tsv, parquet, also .gz), from, encoding, map, every_turn."""
+        return converted(app, file, to, options or {})
+
+    return [
+        train, status, metrics, stop, resume, _named("runs", list_runs), adapters, chat, compare,
+        inspect, convert, preview,
+    ]  # fmt: skip
 
 
 def _named(name: str, function: Callable) -> Callable:
@@ -138,40 +146,44 @@ def _named(name: str, function: Callable) -> Callable:
     return function
 
 
-def turns(prompt: str | list, system: str = "") -> list[dict]:
-    """A question, alternating turns, or messages -> messages. Raises UserError for a dialogue that asks nothing."""
-    given = [prompt] if isinstance(prompt, str) else prompt
-    if not isinstance(given, list) or not given:
-        raise UserError("ui.bad_prompt")
-    messages: list[dict] = []
-    for place, turn in enumerate(given):
-        if isinstance(turn, str):
-            turn = {"role": "assistant" if place % 2 else "user", "content": turn}
-        if not isinstance(turn, dict) or not isinstance(turn.get("content"), str) or "role" not in turn:
-            raise UserError("ui.bad_prompt")
-        messages.append(turn)
-    if messages[-1]["role"] != "user" or not messages[-1]["content"].strip():
-        raise UserError("ui.bad_prompt")
-    if system and messages[0]["role"] != "system":
-        messages.insert(0, {"role": "system", "content": system})
-    return messages
-
-
 def _compared(app: "App", prompt: str | list, columns: list[str], options: dict) -> Iterator[Any]:
     """The engine's updates, after checking what came in from outside: columns may not lead out of the workspace."""
+    from workbench.chat.prompts import messages
     from workbench.models.adapters import locate
     from workbench.specs import parse
 
     if not 0 < len(columns) <= COLUMNS_AT_MOST:
         raise UserError("ui.column_count", count=len(columns), limit=COLUMNS_AT_MOST)
-    for name in options:
-        if name not in _OPTIONS:
-            raise UserError("ui.unknown_option", value=name, known=", ".join(_OPTIONS))
     for column in columns:
         locate(app.home, column, foreign=False)
-    sampling = {key: value for key, value in options.items() if key not in ("system", "model")}
+    sampling = {key: value for key, value in options.items() if key != "model"}
     model = parse({"model.path": options["model"]}).model if options.get("model") else None
-    yield from app.engine.compare(turns(prompt, options.get("system", "")), columns, sampling, model)
+    yield from app.engine.compare(messages(prompt), columns, sampling, model)
+
+
+def converted(app: "App", file: dict | str, to: str, options: dict) -> dict:
+    """A download. Raises UserError for an unknown schema, container or option, and when no row can be converted."""
+    from workbench.data.convert import convert
+
+    path = files.readable(file, app.home)
+    for name in options:
+        if name not in ("container", "from", "encoding", "map", "every_turn"):
+            raise UserError("ui.unknown_option", value=name, known="container, from, encoding, map, every_turn")
+    container = str(options.get("container", "jsonl"))
+    if container not in _CONTAINERS:
+        raise UserError("ui.unknown_option", value=container, known=", ".join(_CONTAINERS))
+    stem = files.shown_name(file, path).split(".")[0]
+    out = files.result_path(f"{stem}-{to}.{container}")
+    convert(
+        path,
+        out,
+        to,
+        source=options.get("from"),
+        encoding=options.get("encoding"),
+        mapping=options.get("map"),
+        every_turn=bool(options.get("every_turn")),
+    )
+    return files.download(out)
 
 
 def preview_row(app: "App", file: dict | str, row: int, options: dict) -> dict:

@@ -26,17 +26,21 @@ from workbench import runs
 from workbench.errors import UserError
 from workbench.locales import LANGUAGES
 from workbench.ui import api, live
+from workbench.ui.columns import Columns
+from workbench.ui.conversations import Conversations
 from workbench.ui.guard import Guard, check_listen, is_local
 from workbench.ui.i18n import Texts, preferred
 from workbench.ui.look import CSS, head, theme
+from workbench.ui.opened import OpenedFiles
+from workbench.ui.tabs import chat, data, start, train
 from workbench.ui.tabs import runs as runs_tab
-from workbench.ui.tabs import start, train
 
 if TYPE_CHECKING:
     from workbench.chat.engine import Engine
     from workbench.jobs import Jobs
     from workbench.models.hub import Hub
 
+TABS = {"start": start, "data": data, "train": train, "runs": runs_tab, "chat": chat}
 STATIC = Path(__file__).with_name("static")
 MAX_UPLOAD = "8gb"
 _COOKIE = "workbench_language"
@@ -48,6 +52,9 @@ class App:
     def __init__(self, home: Path | str) -> None:
         self.home = Path(home).absolute()
         self.summaries = live.Summaries(self.home)
+        self.columns = Columns(self.home)
+        self.conversations = Conversations()
+        self.opened = OpenedFiles(self.home)
         self._lock = threading.RLock()
         self._made: dict[str, Any] = {}
 
@@ -74,7 +81,7 @@ class App:
         def make() -> Engine:
             from workbench.chat.engine import Engine
 
-            return Engine(self.hub, self.home)
+            return Engine(self.hub, self.home, foreign=False)
 
         return self._once("engine", make)
 
@@ -106,15 +113,24 @@ def page(app: App, language: str, root_path: str = "") -> gr.Blocks:
     t = Texts(language)
     with gr.Blocks(title=t("ui.title"), analytics_enabled=False) as blocks:
         gr.HTML(html_template=_header(t, root_path), apply_default_css=False, elem_id="wb-header", js_on_load=None)
-        with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(t("ui.tab.start"), id="start", elem_id="tab-start"):
-                start.build(app, t)
-            with gr.Tab(t("ui.tab.train"), id="train", elem_id="tab-train"):
-                train.build(app, t)
-            with gr.Tab(t("ui.tab.runs"), id="runs", elem_id="tab-runs"):
-                runs_tab.build(app, t)
+        built: dict[str, Any] = {}
+        with gr.Tabs(elem_id="tabs") as tabs:
+            for name, tab in TABS.items():
+                with gr.Tab(t(f"ui.tab.{name}"), id=name, elem_id=f"tab-{name}"):
+                    built[name] = tab.build(app, t)
+        _chat_with_it(built["start"], built["chat"], tabs)
         api.register(app, t)
     return blocks
+
+
+def _chat_with_it(demo: start.Start, talk: chat.Chat, tabs: gr.Tabs) -> None:
+    """The start tab's last step: the chat tab, with the base model and the new one as columns."""
+
+    def lead(run: str) -> tuple[Any, Any]:
+        columns = demo.chat_columns(run)
+        return gr.Tabs(selected="chat"), gr.update(value=columns, choices=talk.found.choices(talk.t("chat.base")))
+
+    demo.chat.click(lead, demo.shown, [tabs, talk.columns], js=start.WITH_RUN, api_visibility="private")
 
 
 def _header(t: Texts, root_path: str) -> str:

@@ -1,10 +1,12 @@
-"""Questions and each column's answers -> conversations kept on the server, so that a refreshed page shows them again."""
+"""Questions and each column's answers -> conversations kept on the server, so that a refreshed page shows them again.
+
+An answer is made in a thread of its own and written here; pages follow it. One that is reloaded meanwhile misses nothing.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,40 +34,63 @@ class Turn:
 
 
 class Conversation:
-    """The turns of one browser tab. One request at a time owns it: `begin` hands it out, `end` gives it back."""
+    """The turns of one browser tab. One request at a time is answered: `begin` … `put` … `end`."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
-        self._lock = threading.Lock()
+        self.columns: list[str] = ["base"]  # those the page shows
+        self.version = 0  # grows with everything that a page shows
+        self._news = threading.Condition()
         self._cancel: threading.Event | None = None
 
     @property
     def answering(self) -> bool:
         return self._cancel is not None
 
-    def begin(self) -> threading.Event | None:
-        """The event that stops the request; None while another one is being answered."""
-        with self._lock:
-            if self._cancel is not None:
+    def begin(self, question: str | None, columns: list[str]) -> threading.Event | None:
+        """Open a turn (None: the last one again). The event stops it; None while another one is being answered."""
+        with self._news:
+            if self._cancel is not None or (question is None and not self.turns):
                 return None
+            if question is None:
+                self.turns[-1].tries += 1
+            else:
+                self.turns.append(Turn(question))
+            self.turns[-1].answers = {column: Answer() for column in columns}
             self._cancel = threading.Event()
+            self._tell()
             return self._cancel
 
+    def put(self, column: str, answer: Answer) -> None:
+        with self._news:
+            self.turns[-1].answers[column] = answer
+            self._tell()
+
     def end(self) -> None:
-        with self._lock:
+        with self._news:
             self._cancel = None
+            self._tell()
 
     def stop(self) -> None:
-        with self._lock:
+        with self._news:
             if self._cancel is not None:
                 self._cancel.set()
 
-    def history(self, column: str, system: str = "") -> list[dict[str, str]]:
+    def wait(self, version: int, seconds: float) -> None:
+        """Until there is news since `version`, at most so long."""
+        with self._news:
+            self._news.wait_for(lambda: self.version != version, seconds)
+
+    def _tell(self) -> None:
+        self.version += 1
+        self._news.notify_all()
+
+    def history(self, column: str) -> list[dict[str, str]]:
         """The messages that a column is asked with: its own answers, ending with the open question.
 
         A column that joined later takes the answers of the first column that has one; a turn nobody answered is left out.
         """
-        messages = [{"role": "system", "content": system}] if system.strip() else []
+        messages: list[dict[str, str]] = []
         for turn in self.turns[:-1]:
             told = [turn.answers.get(column), *turn.answers.values()]
             text = next((answer.text for answer in told if answer and answer.text and not answer.error), "")
@@ -73,9 +98,12 @@ class Conversation:
                 messages += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": text}]
         return [*messages, {"role": "user", "content": self.turns[-1].question}]
 
-    def answers(self, column: str) -> Iterable[tuple[str, Answer | None]]:
+    def answers(self, column: str) -> list[tuple[str, Answer | None]]:
         """Every question with the column's answer, None where it was not asked."""
         return [(turn.question, turn.answers.get(column)) for turn in self.turns]
+
+    def last(self, column: str) -> Answer | None:
+        return self.turns[-1].answers.get(column) if self.turns else None
 
 
 class Conversations:
@@ -97,8 +125,12 @@ class Conversations:
             return found
 
     def clear(self, key: Any) -> Conversation:
-        """Stop what is being answered and begin afresh."""
-        self.get(key).stop()
+        """Stop what is being answered and begin afresh with the same columns."""
+        old = self.get(key)
+        old.stop()
         with self._lock:
-            self._known.pop(key, None)
-        return self.get(key)
+            if isinstance(key, str):
+                self._known.pop(key, None)
+        fresh = self.get(key)
+        fresh.columns = list(old.columns)
+        return fresh

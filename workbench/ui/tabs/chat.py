@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,7 +15,7 @@ from workbench.errors import UserError
 from workbench.models.adapters import base_of
 from workbench.ui import forms
 from workbench.ui.columns import Columns
-from workbench.ui.conversations import Answer, Conversation, Conversations, Turn
+from workbench.ui.conversations import Answer, Conversation, Conversations
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:
@@ -72,10 +74,10 @@ def build(app: App, t: Texts) -> Chat:
                 min_width=200,
                 elem_id="chat-question",
             )
-            tab.send = gr.Button(t("chat.send"), variant="primary", min_width=72, elem_id="chat-send")
-            tab.stop = gr.Button(t("chat.stop"), interactive=False, min_width=72, elem_id="chat-stop")
-            tab.retry = gr.Button(t("chat.retry"), min_width=72, elem_id="chat-retry")
-            tab.clear = gr.Button(t("chat.clear"), min_width=72, elem_id="chat-clear")
+            tab.send = gr.Button(t("chat.send"), variant="primary", size="md", min_width=64, elem_id="chat-send")
+            tab.stop = gr.Button(t("chat.stop"), interactive=False, size="md", min_width=64, elem_id="chat-stop")
+            tab.retry = gr.Button(t("chat.retry"), size="md", min_width=64, elem_id="chat-retry")
+            tab.clear = gr.Button(t("chat.clear"), size="md", min_width=64, elem_id="chat-clear")
         with gr.Accordion(t("chat.options"), open=False, elem_id="chat-options"):
             _options(tab, t)
     _wire(tab, chips)
@@ -87,7 +89,7 @@ def _bot(t: Texts, number: int) -> gr.Chatbot:
         label="base",
         height="max(300px, 48vh)",
         placeholder=t("chat.empty"),
-        buttons=["copy"],
+        buttons=[],
         layout="panel",
         feedback_options=None,
         allow_tags=False,  # a tag in an answer is text
@@ -136,11 +138,9 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
     tab.clear.click(tab.begin_afresh, [tab.id, tab.columns], [tab.problem, *view], **quiet)
     tab.columns.change(tab.show, [tab.id, tab.columns], view, **quiet)
     gr.Timer(_REFRESH_SECONDS).tick(tab.refresh, None, tab.columns, **quiet)
-    # In the page's own load event the browser's id arrives, and with it what was said before a reload.
-    gr.on(
-        None, tab.open, [tab.id, tab.columns], [tab.id, *view, tab.stop, tab.send], js=f"(_, columns) => [({_OWN_ID})(), columns]",
-        **quiet,
-    )  # fmt: skip
+    # When the page is loaded the browser's id arrives, and with it what was said before a reload.
+    opened = gr.context.Context.root_block.load(tab.open, tab.id, [tab.id, tab.columns, *view], js=_OWN_ID, **quiet)
+    opened.then(tab.follow, tab.id, outputs, **asking)
 
 
 class Chat:
@@ -170,14 +170,16 @@ class Chat:
         self.talks: Conversations = app.conversations
 
     # -- what is shown --------------------------------------------------------------------------------------------
-    def open(self, key: str, columns: list[str]) -> list[Any]:
-        """A page that was loaded: its id and what was said under it."""
-        free = not self.talks.get(key).answering
-        return [key, *self.show(key, columns), gr.update(interactive=not free), gr.update(interactive=free)]
+    def open(self, key: str) -> list[Any]:
+        """A page that was loaded: its id, its columns and what was said under it."""
+        talk = self.talks.get(key)
+        choices = self.found.choices(self.t("chat.base"))
+        return [key, gr.update(choices=choices, value=talk.columns), *self.show(key, talk.columns)]
 
     def show(self, key: str, columns: list[str]) -> list[Any]:
         """Boxes, dialogues and figures of the chosen columns."""
-        talk, chosen = self.talks.get(key), list(columns or [])[:SLOTS]
+        talk = self.talks.get(key)
+        chosen = talk.columns = list(columns or [])[:SLOTS]
         labels = {column: label for label, column in self.found.choices(self.t("chat.base"))}
         boxes = [gr.update(visible=number < max(1, len(chosen))) for number in range(SLOTS)]
         bots = [gr.update(value=self._messages(talk, name), label=labels.get(name, name)) for name in chosen]
@@ -207,84 +209,88 @@ class Chat:
         if not question:
             yield self._refused(UserError("chat_tab.no_question"))
             return
-        yield from self._asked(key, Turn(question), columns, options)
+        yield from self._asked(key, question, columns, options)
 
     def ask_again(self, key: str, columns: list[str], *options: Any) -> Iterator[list[Any]]:
         """The last question once more, with other random numbers."""
-        talk = self.talks.get(key)
-        if not talk.turns:
+        if not self.talks.get(key).turns:
             yield self._refused(UserError("chat_tab.no_question"))
             return
         yield from self._asked(key, None, columns, options)
 
     def _asked(
-        self, key: str, turn: Turn | None, columns: list[str], options: Sequence[Any]
+        self, key: str, question: str | None, columns: list[str], options: Sequence[Any]
     ) -> Iterator[list[Any]]:
         if not columns:
             yield self._refused(UserError("chat_tab.no_columns"))
             return
         talk = self.talks.get(key)
-        cancel = talk.begin()
+        talk.columns = list(columns)[:SLOTS]
+        cancel = talk.begin(question, talk.columns)
         if cancel is None:
             yield self._refused(UserError("chat_tab.busy"))
             return
+        work = threading.Thread(
+            target=self._answer, args=(talk, talk.columns, options, cancel), name="chat answer", daemon=True
+        )
+        work.start()
+        first = ["" if question else gr.skip(), ""]  # the question box and the last refusal are emptied
+        for update in self.follow(key):
+            yield first + update[2:]
+            first = update[:2]
+
+    def follow(self, key: str) -> Iterator[list[Any]]:
+        """What is being answered, about ten times a second and only what changed, until it is whole."""
+        talk = self.talks.get(key)
+        seen: dict[tuple[int, str], Answer | None] = {}
+        begun, running = False, True
+        while running:
+            running, version = talk.answering, talk.version
+            shown = list(enumerate(talk.columns))
+            news = {slot: name for slot, name in shown if not begun or seen.get((slot, name)) is not talk.last(name)}
+            seen = {(slot, name): talk.last(name) for slot, name in shown}
+            # The buttons change at the beginning and at the end only.
+            buttons = [gr.update(interactive=running), gr.update(interactive=not running)]
+            if not begun or not running:
+                yield [gr.skip(), gr.skip(), *buttons, *self._drawn(talk, news)]
+            elif news:
+                yield [gr.skip()] * 4 + self._drawn(talk, news)
+            begun = True
+            if running:
+                time.sleep(_UPDATE_SECONDS)
+                talk.wait(version, 1.0)
+
+    def _answer(self, talk: Conversation, columns: list[str], options: Sequence[Any], cancel: threading.Event) -> None:
+        """In a thread of its own: the page may be closed or reloaded meanwhile."""
         try:
-            if turn is None:
-                turn = talk.turns[-1]
-                turn.tries += 1
-            else:
-                talk.turns.append(turn)
-            turn.answers = {name: Answer() for name in columns}
-            yield self._drawn(talk, columns, set(columns), running=True, emptied=True)
-            last = 0.0
-            changed: set[str] = set()
-            for delta in self._deltas(talk, turn, columns, options, cancel):
-                name = columns[delta.column]
-                turn.answers[name] = Answer(delta.text, self._trouble(delta), delta.done, delta.tokens, delta.seconds, delta.cut)
-                changed.add(name)
-                if time.monotonic() - last >= _UPDATE_SECONDS:
-                    yield self._drawn(talk, columns, changed, running=True)
-                    changed, last = set(), time.monotonic()
-        except GeneratorExit:  # the page was closed or reloaded; what was said so far stays
-            cancel.set()
-            raise
+            system, temperature, top_p, max_tokens, seed, model = options
+            section = model_section(model or base_of(ref for ref in self.found.refs() if ref.name in columns))
+            sampling = {
+                "system": system or "",
+                "temperature": temperature,
+                "top_p": top_p,
+                "max_tokens": max_tokens,
+                "seed": (seed or 0) + talk.turns[-1].tries,
+            }
+            histories = [talk.history(name) for name in columns]
+            for delta in self.app.engine.compare(histories, columns, sampling, section, cancel=cancel):
+                error = self.t.error(delta.problem) if delta.problem is not None else ""
+                answer = Answer(delta.text, error, delta.done, delta.tokens, delta.seconds, delta.cut)
+                talk.put(columns[delta.column], answer)
         except Exception as error:
             text = self.t.error(error)
-            for name, answer in turn.answers.items() if turn else ():
-                if not answer.text:
-                    turn.answers[name] = Answer(error=text, done=True)
+            for name in columns:
+                so_far = talk.last(name) or Answer()
+                if not so_far.done:
+                    talk.put(name, replace(so_far, error=text, done=True))
         finally:
             talk.end()
-        yield self._drawn(talk, columns, set(columns), running=False)
-
-    def _trouble(self, delta: Any) -> str:
-        return self.t.error(delta.problem) if delta.problem is not None else ""
-
-    def _deltas(
-        self, talk: Conversation, turn: Turn, columns: list[str], options: Sequence[Any], cancel: Any
-    ) -> Iterator[Any]:
-        system, temperature, top_p, max_tokens, seed, model = options
-        section = model_section(model or base_of(ref for ref in self.found.refs() if ref.name in columns))
-        sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": (seed or 0) + turn.tries}
-        histories = [talk.history(name, system or "") for name in columns]
-        return self.app.engine.compare(histories, columns, sampling, model=section, cancel=cancel)
 
     # -- drawing ----------------------------------------------------------------------------------------------------
-    def _drawn(
-        self, talk: Conversation, columns: list[str], changed: set[str], *, running: bool, emptied: bool = False
-    ) -> list[Any]:
-        """Updates for the columns with news; the others are left alone."""
-        bots: list[Any] = [self._messages(talk, name) if name in changed else gr.skip() for name in columns]
-        stats: list[Any] = [self._figures(talk, name) if name in changed else gr.skip() for name in columns]
-        spare = [gr.skip()] * (SLOTS - len(columns))
-        edge = emptied or not running  # the buttons change at the beginning and at the end only
-        return [
-            "" if emptied else gr.skip(),
-            "" if emptied else gr.skip(),
-            gr.update(interactive=running) if edge else gr.skip(),
-            gr.update(interactive=not running) if edge else gr.skip(),
-            *bots, *spare, *stats, *spare,
-        ]  # fmt: skip
+    def _drawn(self, talk: Conversation, news: Mapping[int, str]) -> list[Any]:
+        """Updates of dialogues and figures for the slots with news; the others are left alone."""
+        bots = [self._messages(talk, news[slot]) if slot in news else gr.skip() for slot in range(SLOTS)]
+        return bots + [self._figures(talk, news[slot]) if slot in news else gr.skip() for slot in range(SLOTS)]
 
     def _refused(self, error: UserError) -> list[Any]:
         text = self.t.error(error)
@@ -302,13 +308,13 @@ class Chat:
             return f"*{self.t('chat.not_asked')}*"
         if answer.error:
             return f"{answer.text}\n\n⚠ {escaped_markdown(answer.error)}".strip()
-        if not answer.text and not answer.done:
-            return self.t("chat.waiting")
+        if not answer.text:
+            return f"*{self.t('chat.nothing_said')}*" if answer.done else self.t("chat.waiting")
         return answer.text
 
     def _figures(self, talk: Conversation, column: str) -> str:
         """Tokens, seconds and tokens per second of the last answer."""
-        answer = talk.turns[-1].answers.get(column) if talk.turns else None
+        answer = talk.last(column)
         if answer is None or not answer.tokens or not answer.seconds:
             return ""
         speed = f"{answer.tokens / answer.seconds:.0f}"

@@ -100,7 +100,7 @@ def _rows(tab: Data, t: Texts) -> None:
             value="",
             label=t("dataset.template"),
             min_width=130,
-            elem_id="data-template",
+            elem_id="data-seen-template",
         )
         tab.max_length = gr.Number(
             1024, precision=0, minimum=8, label=t("dataset.max_length"), min_width=110, elem_id="data-max-length"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PRESET = "identity"
 _SHOW = "(run) => workbench.show('start', run)"
 # The view knows which run is shown; handlers that ask about it get its name from there.
-_WITH_RUN = "(...given) => [...given.slice(0, -1), workbench.current('start')]"
+WITH_RUN = "(...given) => [...given.slice(0, -1), workbench.current('start')]"
 _ASKED = ("name", "author", "year", "model_name", "lang", "replay")
 CHIPS = 6
 
@@ -88,7 +88,7 @@ def _ask_both(tab: Start, t: Texts) -> None:
         tab.before = gr.Textbox(label=t("ui.start.before"), lines=3, interactive=False, elem_id="start-before")
         tab.after = gr.Textbox(label=t("ui.start.after"), lines=3, interactive=False, elem_id="start-after-answer")
     tab.ask_problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="start-ask-problem")
-    tab.chat = gr.Button(t("ui.start.chat"), elem_id="start-chat", visible=False)
+    tab.chat = gr.Button(t("ui.start.chat"), elem_id="start-chat")
 
 
 def _wire(tab: Start, button: gr.Button, make_rows: gr.Button, boxes: list[Any]) -> None:
@@ -102,7 +102,7 @@ def _wire(tab: Start, button: gr.Button, make_rows: gr.Button, boxes: list[Any])
     )
     shown = gr.Textbox(visible=False)  # filled by the browser with the run that its view shows
     answers = [tab.before, tab.after, tab.ask_problem]
-    asking: dict[str, Any] = {"js": _WITH_RUN, "api_visibility": "private", "show_progress": "minimal"}
+    asking: dict[str, Any] = {"js": WITH_RUN, "api_visibility": "private", "show_progress": "minimal"}
     tab.question.submit(tab.ask, [tab.question, shown], answers, **asking)
     for chip in tab.chips:
         chip.click(tab.ask_chip, [chip, shown], [tab.question, *answers], **asking)
@@ -195,8 +195,8 @@ class Start:
             turns = [{"role": "user", "content": question.strip()}]
             trouble = ""
             for delta in self.app.engine.compare(turns, columns, {"temperature": 0.0, "max_tokens": 128}):
-                if delta.error:
-                    trouble = forms.problem(delta.error)
+                if delta.problem:
+                    trouble = forms.problem(self.t.error(delta.problem))
                 texts[delta.column] = delta.text
                 yield [*(text if column == delta.column else gr.skip() for column, text in enumerate(texts)), trouble]
         except Exception as error:
