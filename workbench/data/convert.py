@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,18 @@ def convert(
     mapping: Mapping[str, str] | None = None,
     encoding: str | None = None,
     every_turn: bool = False,
+    repairs: Sequence[str] = (),
 ) -> Report:
     """Write the good rows of `path` to `out`, whose ending is the container; bad rows are in the report.
 
     to: canonical, alpaca, sharegpt, messages, openai, query_response, feedback, text, or the name of a prompt style.
+    repairs: names of data/repairs.py to apply; how many rows each changed is in the report's `repaired`.
     every_turn: of a style, one row per answer instead of the last answer only.
     Raises UserError (and writes nothing) for an unknown target or container, and when no row can be written.
     """
     target = targets.find(to, every_turn=every_turn)
     writers.container(out)
-    scan = iter_records(path, source=source, mapping=mapping, encoding=encoding)
+    scan = iter_records(path, source=source, mapping=mapping, encoding=encoding, repairs=repairs)
     report, watch = scan.report, Watch()
 
     def rows() -> Iterator[dict[str, Any]]:

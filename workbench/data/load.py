@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.data import formats
+from workbench.data import formats, hubs
+from workbench.data import repairs as mend
 from workbench.data.formats.schema import Schema
+from workbench.data.json_reader import parse_line
 from workbench.data.readers import read_rows
 from workbench.data.records import Record
 from workbench.data.report import Report
@@ -42,6 +44,8 @@ class Scan:
     """Iterate a file's items once; `report` is complete when the iteration is.
 
     source: a slug that overrides the detection. mapping: role -> column, for tables that no schema knows.
+    rename: a raw row -> the row under the names that schemas know (a registry's columns).
+    repairs: names of data/repairs.py that are applied; the rows they changed are counted in `report.repaired`.
     Raises UserError for an unreadable file or an unknown slug, at construction.
     """
 
@@ -52,23 +56,32 @@ class Scan:
         source: str | None = None,
         mapping: Mapping[str, str] | None = None,
         encoding: str | None = None,
+        rename: Callable[[Any], Any] | None = None,
+        repairs: Sequence[str] = (),
     ) -> None:
+        self._rename, self._repairs = rename, mend.check(repairs)
         self._forced = formats.by_slug(source) if source else None
         if mapping:
             from workbench.data.mapping import schema_of
 
             self._forced = (schema_of(mapping),)
-        self._rows = read_rows(path, encoding=encoding)
+        self._rows = hubs.read_rows(str(path)) if hubs.is_hub(path) else read_rows(path, encoding=encoding)
         self.report = Report(encoding=self._rows.encoding, container=self._rows.container, slug=self._rows.slug)
 
     def __iter__(self) -> Iterator[Item]:
         report, forced, detect = self.report, self._forced, formats.detect
         gathered: dict[str, tuple[Schema, list[tuple[int, int | None, Any]]]] = {}
         for raw in self._rows:
-            if raw.reason is not None:
+            if raw.reason is not None and not (self._repairs and self._mended(raw)):
                 yield self._bad(raw, raw.reason, None)
                 continue
             value = raw.value
+            if self._rename is not None:
+                value = self._rename(value)
+            if "merge_turns" in self._repairs and isinstance(value, dict):
+                merged = mend.merge_turns(value)
+                report.repaired["merge_turns"] += merged != value
+                value = merged
             schema = detect(value) if forced is None else _fitting(forced, value)
             if schema is None:
                 report.formats["unknown"] += 1
@@ -85,10 +98,22 @@ class Scan:
                 continue
             report.rows_good += 1
             for one in record if isinstance(record, list) else (record,):
+                if self._repairs:
+                    one, changed = mend.repair(one, self._repairs)
+                    report.repaired.update(changed)
                 report.kinds[one.kind] += 1
                 yield Item(raw.row, raw.line, one, None, schema.slug, value)
         for schema, rows in gathered.values():
             yield from self._gather(schema, rows)
+
+    def _mended(self, raw: Row) -> bool:
+        """Whether the row can be read once the comma behind it is gone."""
+        wanted = "trailing_comma" in self._repairs and raw.source is not None
+        if not wanted or raw.reason.key != "data.row.trailing_comma":  # type: ignore[union-attr]
+            return False
+        raw.value, raw.reason = parse_line(raw.source.rstrip().removesuffix(",")), None  # type: ignore[union-attr]
+        self.report.repaired["trailing_comma"] += 1
+        return True
 
     def _gather(self, schema: Schema, rows: list[tuple[int, int | None, Any]]) -> Iterator[Item]:
         """Rows that refer to each other: `convert` answers with (rows it was made from, record or reason)."""
@@ -115,9 +140,11 @@ def iter_records(
     source: str | None = None,
     mapping: Mapping[str, str] | None = None,
     encoding: str | None = None,
+    rename: Callable[[Any], Any] | None = None,
+    repairs: Sequence[str] = (),
 ) -> Scan:
     """Stream a file's records and bad rows; the scan's `report` grows with the iteration."""
-    return Scan(path, source=source, mapping=mapping, encoding=encoding)
+    return Scan(path, source=source, mapping=mapping, encoding=encoding, rename=rename, repairs=repairs)
 
 
 def load(
@@ -126,9 +153,11 @@ def load(
     source: str | None = None,
     mapping: Mapping[str, str] | None = None,
     encoding: str | None = None,
+    rename: Callable[[Any], Any] | None = None,
+    repairs: Sequence[str] = (),
 ) -> Loaded:
     """All good records of a file and the report. A file without one good row loads too: ask `report.error(path)`."""
-    scan = Scan(path, source=source, mapping=mapping, encoding=encoding)
+    scan = Scan(path, source=source, mapping=mapping, encoding=encoding, rename=rename, repairs=repairs)
     records, rows = [], []
     for item in scan:
         if item.record is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.data import sources
 from workbench.data.load import load
 from workbench.data.records import Conversation, Message, Preference, Record, Text
 from workbench.data.report import Report
@@ -35,12 +36,7 @@ def training_records(spec: Spec, home: Path | str) -> TrainingData:
 
     who, report = spec.identity, None
     if spec.data.path:
-        path = data_path(spec.data.path, home)
-        loaded = load(path)
-        report = loaded.report
-        if error := report.error(path):
-            raise error
-        records = _filled(loaded.records, loaded.rows, who.name, who.author)
+        records, report = _from_sources(spec.data.path, home, who.name, who.author, spec.training.seed)
     elif who.name:
         records = list(identity.identity_rows(who.name, who.author, who.year, who.model_name, who.lang))
     else:
@@ -57,15 +53,32 @@ def training_records(spec: Spec, home: Path | str) -> TrainingData:
     return TrainingData(records, held_out, report, own, len(replay))
 
 
+def _from_sources(text: str, home: Path | str, name: str, author: str, seed: int) -> tuple[list[Record], Report]:
+    """The rows of all sources, each taken as often as its weight says, and their reports in one."""
+    records: list[Record] = []
+    whole: Report | None = None
+    for source in sources.parse(text, home):
+        loaded = load(source.path, rename=source.rename)
+        if error := loaded.report.error(source.path):
+            raise error
+        filled = _filled(loaded.records, loaded.rows, name, author)
+        records += _weighted(filled[: source.limit], source.weight, seed)
+        whole = loaded.report if whole is None else whole.merged(loaded.report)
+    if whole is None:
+        raise UserError("data.no_file", path=text)
+    return records, whole
+
+
+def _weighted(records: list[Record], weight: float, seed: int) -> list[Record]:
+    """Every row int(weight) times, and a seeded draw for the fraction."""
+    times, fraction = divmod(weight, 1)
+    drawn = sorted(random.Random(seed).sample(range(len(records)), round(fraction * len(records))))
+    return records * int(times) + [records[index] for index in drawn]
+
+
 def data_path(path: str, home: Path | str) -> Path:
-    """A data file as the spec names it: absolute, in the workspace, in its data folder, or beside the caller."""
-    given = Path(path).expanduser()
-    if given.is_absolute():
-        return given
-    for place in (Path(home) / given, Path(home) / "data" / given, given):
-        if place.exists():
-            return place
-    raise UserError("data.no_file", path=path)
+    """A data file as a spec names it. Raises UserError when it is nowhere."""
+    return sources.place(path, home)
 
 
 def split(records: list[Record], fraction: float, seed: int) -> tuple[list[Record], list[Record]]:

@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -170,9 +170,10 @@ def inspect(
     source: str | None = None,
     mapping: Mapping[str, str] | None = None,
     encoding: str | None = None,
+    repairs: Sequence[str] = (),
 ) -> tuple[Report, dict[str, Any]]:
     """The report of a file with its warnings, and the statistics; streamed, so a file of any size fits."""
-    scan = iter_records(path, source=source, mapping=mapping, encoding=encoding)
+    scan = iter_records(path, source=source, mapping=mapping, encoding=encoding, repairs=repairs)
     watch = Watch()
     for item in scan:
         if item.record is not None:

@@ -15,6 +15,8 @@ from workbench.errors import UserError
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _TABLES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv"}
+_ENDINGS = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".txt", ".parquet", ".arrow", ".feather", ".xlsx"}
+_NO_ROWS = {"dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json"}  # they describe the others
 _BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 
 
@@ -27,7 +29,7 @@ def read_rows(path: str | Path, *, encoding: str | None = None) -> Rows:
     if not path.exists():
         raise UserError("data.no_file", path=path)
     if path.is_dir():
-        raise UserError("data.is_folder", path=path)
+        return _folder(path, encoding)
     try:
         file: BinaryIO = path.open("rb")
     except OSError as error:
@@ -40,6 +42,37 @@ def read_rows(path: str | Path, *, encoding: str | None = None) -> Rows:
         suffixes = [suffix for suffix in suffixes if suffix != ".gz"]
     ending = suffixes[-1] if suffixes else ""
     return _open(path, file, ending, encoding)
+
+
+def _folder(path: Path, encoding: str | None) -> Rows:
+    """Every data file below a folder, in the order of their names, as one sequence of rows."""
+    files = sorted(file for file in path.rglob("*") if _is_data(file, path))
+    if not files:
+        raise UserError("data.empty_folder", path=path)
+    first = read_rows(files[0], encoding=encoding)
+    found = Rows(iter(()), first.encoding, "folder")
+
+    def rows() -> Iterator[Row]:
+        before = 0
+        for number, file in enumerate(files):
+            part = first if number == 0 else read_rows(file, encoding=encoding)
+            count = 0
+            for row in part:
+                count = row.row
+                row.row += before
+                if row.reason is not None:
+                    row.reason = RowError("in_file", file=file.relative_to(path), reason=row.reason)
+                yield row
+            before += count
+
+    found.rows = rows()
+    return found
+
+
+def _is_data(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+    endings = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
+    return file.is_file() and not hidden and file.name not in _NO_ROWS and bool(endings) and endings[-1] in _ENDINGS
 
 
 def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows:

@@ -203,7 +203,7 @@ def _masked(text: str, spans: Sequence[tuple[int, int, float]], encoding: Any, m
     if all(label == IGNORED for label in kept):
         trained = sum(label != IGNORED for label in labels)
         return NoTrainableTokens("data.nothing_trained" if not trained else "data.answer_cut_off",
-                                 length=len(ids), max_length=max_length)  # fmt: skip
+                                 length=len(ids), max_length=max_length, trained=trained)  # fmt: skip
     return Rendered(
         input_ids=ids[:max_length],
         labels=kept,

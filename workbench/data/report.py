@@ -47,6 +47,7 @@ class Report:
     rows_bad: int = 0
     formats: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    repaired: Counter[str] = field(default_factory=Counter)  # rows changed, by repair; empty unless repairs were chosen
     bad: list[Bad] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
 
@@ -73,6 +74,7 @@ class Report:
 
     def to_json(self, language: str = "en") -> dict[str, Any]:
         """The report of DESIGN.md section 3."""
+        repaired = {"repaired": dict(self.repaired)} if self.repaired else {}
         return {
             "format": self.format,
             "formats": dict(self.formats.most_common()),
@@ -85,7 +87,22 @@ class Report:
                 {"code": item.code, "count": item.count, "rows": list(item.rows), "message": item.text(language)}
                 for item in self.warnings
             ],
-        }
+        } | repaired
+
+    def merged(self, other: Report) -> Report:
+        """The report of two sources together; row numbers stay those of each source."""
+        return Report(
+            self.encoding if self.encoding == other.encoding else f"{self.encoding}, {other.encoding}",
+            self.container if self.container == other.container else "",
+            self.slug or other.slug,
+            self.rows_good + other.rows_good,
+            self.rows_bad + other.rows_bad,
+            self.formats + other.formats,
+            self.kinds + other.kinds,
+            self.repaired + other.repaired,
+            (self.bad + other.bad)[:BAD_LISTED],
+            self.warnings + other.warnings,
+        )
 
     def error(self, path: object) -> UserError | None:
         """What to raise when no row can be used; None when some can."""
