@@ -34,6 +34,11 @@ def rows(tree: PeftModel, adapters: Sequence[str]) -> Iterator[None]:
     Equal adapters must stand side by side, bare rows first. The tree must have LoRA adapters of `adapters.shareable`
     kinds only, and every forward must have len(adapters) rows.
     """
+    if not hasattr(tree, "peft_config"):  # a bare tree has nothing to keep apart (and peft need not be imported)
+        if set(adapters) - {BARE}:
+            raise ValueError(f"a tree without adapters was asked for {sorted(set(adapters))}")
+        yield
+        return
     names = list(adapters)
     groups = [(name, len(list(members))) for name, members in groupby(names)]
     if len({name for name, _ in groups}) != len(groups) or BARE in [name for name, _ in groups[1:]]:
