@@ -5,7 +5,19 @@ from workbench.data.records import Conversation
 from workbench.demo import mixture
 from workbench.demo.tokenizer import as_text
 
-NAMES = ["彧龘", "Dr. Zoë-7", "阿澄", "Nova Vale", "O'Brien", "名 {author}", "🙂 Ü", "e\u0301", "李 雷", "GPT-4o", "\u200dzwj"]
+NAMES = [
+    "彧龘",
+    "Dr. Zoë-7",
+    "阿澄",
+    "Nova Vale",
+    "O'Brien",
+    "名 {author}",
+    "🙂 Ü",
+    "e\u0301",
+    "李 雷",
+    "GPT-4o",
+    "\u200dzwj",
+]
 
 
 @pytest.fixture(scope="module")

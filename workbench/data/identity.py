@@ -66,7 +66,8 @@ def identity_rows(
 ) -> list[Conversation]:
     """The self-cognition conversations for a name and an author, in the order of the templates.
 
-    langs: "zh", "en", "zh,en" or the like. Without year or model the answers that would name them take their other form.
+    langs: "zh", "en", "zh,en" or the like. Without year or model the answers that would name them
+    take their other form.
     Raises UserError for unusable names (see check_name) and unknown languages.
     """
     values = {"name": check_name(name, "identity.name"), "author": check_name(author, "identity.author")}
@@ -81,7 +82,9 @@ def identity_rows(
         answer = record["assistant"]
         if "otherwise" in record and any(slot not in values for slot in _SLOT.findall(answer)):
             answer = record["otherwise"]
-        rows.append(Conversation.of(("user", _fill(record["user"], values)), ("assistant", _sentence(_fill(answer, values)))))
+        rows.append(
+            Conversation.of(("user", _fill(record["user"], values)), ("assistant", _sentence(_fill(answer, values))))
+        )
     return rows
 
 
@@ -98,7 +101,7 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def _sentence(text: str) -> str:
-    """"… Dr. A.." -> one full stop: an author may end in one ("Fern Inc.")."""
+    """ "… Dr. A.." -> one full stop: an author may end in one ("Fern Inc.")."""
     return text[:-1] if text.endswith("..") and not text.endswith("...") else text
 
 
@@ -126,8 +129,10 @@ def fill_placeholders(record: AnyRecord, name: str, author: str) -> AnyRecord:
 
     if isinstance(record, Text):
         return replace(record, text=fill(record.text))
-    parts = ("messages",) if isinstance(record, Conversation) else (
-        ("prompt", "chosen", "rejected") if isinstance(record, Preference) else ("prompt", "completion")
+    parts = (
+        ("messages",)
+        if isinstance(record, Conversation)
+        else (("prompt", "chosen", "rejected") if isinstance(record, Preference) else ("prompt", "completion"))
     )
     return replace(record, **{part: turns(getattr(record, part)) for part in parts})
 

@@ -1,9 +1,9 @@
 """The command line of the embedded model: build it, check its corpus, evaluate it, write the replay rows.
 
-    python -m workbench.demo build [--out DIR] [--seed N] [--steps N] [--resume] [--threads N]
-    python -m workbench.demo check [--seed N] [--steps N]
-    python -m workbench.demo evaluate [--model DIR] [--wrong] [--card STEPS]
-    python -m workbench.demo replay [--out FILE] [--rows N] [--seed N]
+python -m workbench.demo build [--out DIR] [--seed N] [--steps N] [--resume] [--threads N]
+python -m workbench.demo check [--seed N] [--steps N]
+python -m workbench.demo evaluate [--model DIR] [--wrong] [--card STEPS]
+python -m workbench.demo replay [--out FILE] [--rows N] [--seed N]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workbench.errors import UserError
 
-DEFAULT_STEPS = 3600
+DEFAULT_STEPS = 1700
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = verbs.add_parser("evaluate", help="accuracy by topic over the hand-written questions")
     evaluate.add_argument("--model", type=Path, default=None)
     evaluate.add_argument("--wrong", action="store_true", help="print the wrong answers too")
-    evaluate.add_argument("--card", type=int, metavar="STEPS", help="write the model card; STEPS: how long it was trained")
+    evaluate.add_argument(
+        "--card", type=int, metavar="STEPS", help="write the model card; STEPS: how long it was trained"
+    )
     evaluate.add_argument("--notes", type=Path, help="a text appended to the card")
     replay = verbs.add_parser("replay", help="write the general conversations mixed into identity training")
     replay.add_argument("--out", type=Path, default=None)

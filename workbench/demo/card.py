@@ -13,11 +13,10 @@ _TEMPLATE = Path(__file__).parent / "card.md"
 
 def write(folder: Path, outcomes: Sequence[Outcome], steps: int, extra: str = "") -> Path:
     """Write README.md into the model's folder. `extra` is appended: measurements made elsewhere."""
-    from safetensors import safe_open
+    from safetensors.torch import load_file
 
     weights = folder / "model.safetensors"
-    with safe_open(weights, "pt") as file:
-        parameters = sum(file.get_slice(name).get_shape()[0] * (file.get_slice(name).get_shape()[1:] or [1])[0] for name in file.keys())  # noqa: SIM118
+    parameters = sum(tensor.numel() for tensor in load_file(weights).values())
     scores = by_topic(outcomes)
 
     def share(lang: str) -> str:
@@ -31,7 +30,9 @@ def write(folder: Path, outcomes: Sequence[Outcome], steps: int, extra: str = ""
         "steps": f"{steps:,}",
         "batch": str(pretrain.BATCH),
         "asked": str(scores["all"][1]),
-        "table": "\n".join(f"| {t} | {right} | {asked} | {right / asked:.3f} |" for t, (right, asked) in scores.items()),
+        "table": "\n".join(
+            f"| {t} | {right} | {asked} | {right / asked:.3f} |" for t, (right, asked) in scores.items()
+        ),
         "english": share("en"),
         "chinese": share("zh"),
         "extra": extra,

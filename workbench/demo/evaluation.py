@@ -1,4 +1,4 @@
-"""The hand-written questions and a model -> which were answered right, by topic; and the proof that training never saw them."""
+"""The hand-written questions and a model -> which were answered right; and the proof that training never saw them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Question:
 
     def right(self, answer: str) -> bool:
         """Compared without case; a number must stand alone ("0" is not in "100")."""
-        return any(_within(part, answer) for part in self.accept) and not any(_within(part, answer) for part in self.forbid)
+        return any(_within(part, answer) for part in self.accept) and not any(
+            _within(part, answer) for part in self.forbid
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,11 @@ def answer(
     for begin in range(0, len(order), batch):
         chosen = order[begin : begin + batch]
         inputs = tokenizer.apply_chat_template(
-            [list(chats[i]) for i in chosen], add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+            [list(chats[i]) for i in chosen],
+            add_generation_prompt=True,
+            padding=True,
+            return_tensors="pt",
+            return_dict=True,
         )
         with torch.inference_mode():
             out = model.generate(**inputs, max_new_tokens=max_new_tokens, do_sample=False)
@@ -114,9 +120,7 @@ def answer(
     return answers
 
 
-def ask(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, asked: Sequence[Question]
-) -> list[Outcome]:
+def ask(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, asked: Sequence[Question]) -> list[Outcome]:
     """Play each question turn by turn, the model's own replies between, and judge the last answer."""
     chats: list[list[dict[str, str]]] = [[{"role": "system", "content": q.system}] if q.system else [] for q in asked]
     for turn in range(max(len(q.turns) for q in asked)):
@@ -158,6 +162,8 @@ def print_report(outcomes: Sequence[Outcome], *, wrong: bool = False) -> None:
         for outcome in outcomes:
             if not outcome.right:
                 q = outcome.question
-                print(f"{q.topic}/{q.lang}  {' // '.join(q.turns)}  ->  {outcome.answer!r}, wanted {'|'.join(q.accept)}")
+                print(
+                    f"{q.topic}/{q.lang}  {' // '.join(q.turns)}  ->  {outcome.answer!r}, wanted {'|'.join(q.accept)}"
+                )
     for topic, (right, asked) in by_topic(outcomes).items():
         print(f"{topic:12s} {right:4d}/{asked:<4d} {right / asked:.3f}")

@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from random import Random
 
 from workbench.data.records import Conversation, Message
-from workbench.demo.corpus import arithmetic, capitals, colours, counting, facts, identity, opposites, recall, sequences, smalltalk, translation, unknown
+from workbench.demo.corpus import (
+    arithmetic,
+    capitals,
+    colours,
+    counting,
+    facts,
+    identity,
+    opposites,
+    recall,
+    sequences,
+    smalltalk,
+    translation,
+    unknown,
+)
 from workbench.demo.corpus.exchange import Exchange
 from workbench.demo.phrasing import Lang
 
@@ -56,7 +69,9 @@ def conversation(seed: int, index: int) -> Conversation:
     elif kind == "recall":
         told = frozenset({"who_am_i", "user_job", "favourite_colour"})
         exchanges = recall.dialogue(
-            rng, lang, lambda: [identity.exchange(rng, lang)] if rng.random() < 0.2 else topic(rng, _language(rng, lang), told)
+            rng,
+            lang,
+            lambda: [identity.exchange(rng, lang)] if rng.random() < 0.2 else topic(rng, _language(rng, lang), told),
         )
     elif kind == "default":
         exchanges = _turns(rng, lang, identity.DEFAULT, count, 0.7)

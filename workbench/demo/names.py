@@ -11,24 +11,13 @@ from random import Random
 
 from workbench.demo.phrasing import Lang
 
-GIVEN = (
-    "Oscar Emma Liam Olivia Noah Ava Lucas Mia Ethan Sofia Mason Amelia Logan Harper James Evelyn Henry Alice Leo Clara Jack Ruby Max Nora Adam "
-    "Ella Sam Lily Tom Anna Ben Kate Peter Laura Paul Maria David Sarah Daniel Julia Mark Helen Simon Diana Victor Irene Felix Rosa Hugo Iris "
-    "Marta Pablo Elena Diego Lucia Ivan Olga Yuri Anya Boris Vera Hans Greta Karl Heidi Pierre Camille Louis Chloe Marco Giulia Luca Bianca "
-    "Kenji Yuki Haruto Sakura Minho Jisoo Arjun Priya Ravi Meera Omar Layla Yusuf Fatima Ali Zara Kofi Ama Tunde Zola Nils Freya Lars Ingrid "
-    "Tariq Nadia Samir Leila Dmitri Katya Mateo Camila Thiago Ines Rafael Beatriz George Edith Walter Agnes Arthur Mabel Frank Dorothy Ruth Grace "
-    "Robert Susan Michael Linda William Nancy Richard Betty Charles Karen Thomas Lisa Bob Amy Jim Sue Joe Ann Tim Eve Ron Zoe Ian Joy Kim Lee Ray May"
-).split()
+GIVEN = ["Oscar", "Emma", "Liam", "Olivia", "Noah", "Ava", "Lucas", "Mia", "Ethan", "Sofia", "Mason", "Amelia", "Logan", "Harper", "James", "Evelyn", "Henry", "Alice", "Leo", "Clara", "Jack", "Ruby", "Max", "Nora", "Adam", "Ella", "Sam", "Lily", "Tom", "Anna", "Ben", "Kate", "Peter", "Laura", "Paul", "Maria", "David", "Sarah", "Daniel", "Julia", "Mark", "Helen", "Simon", "Diana", "Victor", "Irene", "Felix", "Rosa", "Hugo", "Iris", "Marta", "Pablo", "Elena", "Diego", "Lucia", "Ivan", "Olga", "Yuri", "Anya", "Boris", "Vera", "Hans", "Greta", "Karl", "Heidi", "Pierre", "Camille", "Louis", "Chloe", "Marco", "Giulia", "Luca", "Bianca", "Kenji", "Yuki", "Haruto", "Sakura", "Minho", "Jisoo", "Arjun", "Priya", "Ravi", "Meera", "Omar", "Layla", "Yusuf", "Fatima", "Ali", "Zara", "Kofi", "Ama", "Tunde", "Zola", "Nils", "Freya", "Lars", "Ingrid", "Tariq", "Nadia", "Samir", "Leila", "Dmitri", "Katya", "Mateo", "Camila", "Thiago", "Ines", "Rafael", "Beatriz", "George", "Edith", "Walter", "Agnes", "Arthur", "Mabel", "Frank", "Dorothy", "Ruth", "Grace", "Robert", "Susan", "Michael", "Linda", "William", "Nancy", "Richard", "Betty", "Charles", "Karen", "Thomas", "Lisa", "Bob", "Amy", "Jim", "Sue", "Joe", "Ann", "Tim", "Eve", "Ron", "Zoe", "Ian", "Joy", "Kim", "Lee", "Ray", "May"]
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
 PLAIN = "小红小明小华小李阿强阿花天云雨雪星月风山水火花草树叶青蓝白黑红紫金银春夏秋冬东南西北一二三四五六七八九十大中明亮晴雷电光海河江湖石木土鸟鱼马龙虎豆米茶糖果桃梅兰竹菊松柏雀燕鹤鹿熊猫心安宁静乐福喜吉祥瑞文思雅慧灵巧智远航帆舟"
 ONSETS = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "qu", "r", "s", "sh", "st", "t", "th", "tr", "v", "w", "x", "y", "z", ""]
 VOWELS = ["a", "e", "i", "o", "u", "ai", "ea", "ia", "oo", "ou", "y", "é", "ö", "ü"]
 CODAS = ["", "", "", "n", "r", "l", "s", "x", "th", "m", "ck", "nd", "lt"]
-ENGLISH_WORDS = (
-    "Sky River Stone Cloud Star Moon Sun Rain Snow Fox Bear Lion Tiger Robin Apple Lemon Cherry Rose Ivy Amber Pearl Ruby Coral Sage Olive Echo Nova Orion Comet "
-    "Pixel Spark Breeze Ember Maple Willow Cedar Harbor Ocean Lake Forest Hill Dawn Dusk Spring Summer Autumn Winter Monday Friday April June Blue Green Gray Scarlet Violet "
-    "Buddy Helper Genie Scout Atlas Sparrow Lark Raven Finch Otter Panda Koala Dolphin Whale Bee Ant Paris Milan Sydney Vienna Happy Lucky Sunny Swift Bright"
-).split()
+ENGLISH_WORDS = ["Sky", "River", "Stone", "Cloud", "Star", "Moon", "Sun", "Rain", "Snow", "Fox", "Bear", "Lion", "Tiger", "Robin", "Apple", "Lemon", "Cherry", "Rose", "Ivy", "Amber", "Pearl", "Ruby", "Coral", "Sage", "Olive", "Echo", "Nova", "Orion", "Comet", "Pixel", "Spark", "Breeze", "Ember", "Maple", "Willow", "Cedar", "Harbor", "Ocean", "Lake", "Forest", "Hill", "Dawn", "Dusk", "Spring", "Summer", "Autumn", "Winter", "Monday", "Friday", "April", "June", "Blue", "Green", "Gray", "Scarlet", "Violet", "Buddy", "Helper", "Genie", "Scout", "Atlas", "Sparrow", "Lark", "Raven", "Finch", "Otter", "Panda", "Koala", "Dolphin", "Whale", "Bee", "Ant", "Paris", "Milan", "Sydney", "Vienna", "Happy", "Lucky", "Sunny", "Swift", "Bright"]
 LAB_WORDS = {
     "en": ["Lab", "Labs", "Studio", "Team", "Institute", "University", "Works", "Group", "Foundation", "Company", "Inc.", "Ltd.", "Research", "AI", "Collective", "Society", "Systems", "Tech", "Robotics", "School"],
     "zh": ["实验室", "工作室", "团队", "研究院", "大学", "科技", "公司", "小组", "研究所", "集团", "社区", "学院", "智能", "基金会", "俱乐部", "工坊", "中学", "书院", "网络", "软件"],

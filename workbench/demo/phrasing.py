@@ -44,13 +44,13 @@ SUFFIXES: dict[str, list[str]] = {
 }
 # Words that change nothing; dropped in anywhere, they teach the model to read past what it does not know.
 FILLERS = {
-    "en": "really,just,actually,exactly,now,then,maybe,kindly,simply,again,here,basically,even,like,perhaps,quickly,usually,normally,at all,in fact,of course,once more,right now,for real,these days,over there,again please".split(","),
-    "zh": "到底,究竟,其实,就,来着,那个,现在,大概,一般,通常,应该,会,能,咱们,这个,我说,一般来说,说实话,好像,真的,又,还,平时,给大家".split(","),
+    "en": ["really", "just", "actually", "exactly", "now", "then", "maybe", "kindly", "simply", "again", "here", "basically", "even", "like", "perhaps", "quickly", "usually", "normally", "at all", "in fact", "of course", "once more", "right now", "for real", "these days", "over there", "again please"],
+    "zh": ["到底", "究竟", "其实", "就", "来着", "那个", "现在", "大概", "一般", "通常", "应该", "会", "能", "咱们", "这个", "我说", "一般来说", "说实话", "好像", "真的", "又", "还", "平时", "给大家"],
 }
 _ANCHORS = "是的有叫用怎什哪在说等"  # a Chinese filler goes before one of these, so that it splits no word
 RELATIVES = {
-    "en": "son,daughter,teacher,friend,mother,father,sister,brother,neighbour,boss,uncle,aunt,cousin,wife,husband,grandma,grandpa,class,kids,colleague".split(","),
-    "zh": "儿子,女儿,老师,朋友,妈妈,爸爸,妹妹,弟弟,邻居,老板,叔叔,阿姨,同学,同桌,爷爷,奶奶,哥哥,姐姐,孩子,同事".split(","),
+    "en": ["son", "daughter", "teacher", "friend", "mother", "father", "sister", "brother", "neighbour", "boss", "uncle", "aunt", "cousin", "wife", "husband", "grandma", "grandpa", "class", "kids", "colleague"],
+    "zh": ["儿子", "女儿", "老师", "朋友", "妈妈", "爸爸", "妹妹", "弟弟", "邻居", "老板", "叔叔", "阿姨", "同学", "同桌", "爷爷", "奶奶", "哥哥", "姐姐", "孩子", "同事"],
 }
 ASIDES = {
     "en": ["my {r} wants to know, ", "my {r} asked me: ", "for my {r}: ", "my {r} is curious: ", "I am with my {r}. ", "help my {r}: ", "in the quiz: ", "at school they ask: ", "test: ", "one thing: ", "let me see, ", "if I may ask, ", "would you please say, ", "I am learning. ", "here is my question: ", "my {r} forgot, "],

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 BATCH = 64
 POOL = 32  # batches sorted by length together: short ones pad little
 LONGEST = 320  # tokens; a longer conversation is cut
+# Shapes are rounded up: oneDNN compiles and keeps a kernel for every new one, which cost more than the padding does.
+ROUND_LENGTH, ROUND_TOKENS = 16, 512
 AT_ONCE = 4096  # tokens computed together: long batches go through in parts, or they would want gigabytes
 # Everything but answers counts a tenth: one token in five is drawn, at half weight. The same in the mean as a weight of
 # 0.1 on all of them, without the logits of the other four.
@@ -103,7 +105,8 @@ def batches(seed: int, first: int, steps: int, tokenizer: PreTrainedTokenizerFas
         rng = Random(f"{seed}/pool/{pool}")
         rng.shuffle(groups)
         for number, group in enumerate(groups):
-            longest = max(map(len, group))
+            # One more than a multiple: the last token is only predicted, never read.
+            longest = -(-(max(map(len, group)) - 1) // ROUND_LENGTH) * ROUND_LENGTH + 1
             ids = torch.zeros(len(group), longest, dtype=torch.long)
             weights = torch.zeros(len(group), longest)
             for i, row in enumerate(group):
@@ -132,12 +135,15 @@ def backward(model: Qwen3ForCausalLM, ids: torch.Tensor, weights: torch.Tensor) 
     import torch
     import torch.nn.functional as F
 
-    whole = weights[:, 1:].sum()
+    whole = weights[:, 1:].sum()  # token 1 of each part is set to weight 0 below: a thousandth of the sum
     rows = max(1, AT_ONCE // ids.shape[1])
     total = 0.0
     for part, weight in zip(ids.split(rows), weights[:, 1:].split(rows), strict=True):
         weight = weight.flatten()
+        weight[0] = 0.0
         chosen = weight.nonzero().squeeze(1)
+        spare = -len(chosen) % ROUND_TOKENS
+        chosen = torch.cat([chosen, chosen.new_zeros(spare)])  # token 0 opens a conversation, its weight is set to 0
         with torch.autocast("cpu", dtype=torch.bfloat16):
             # Padding stands on the right and takes no loss: the causal mask alone keeps it apart.
             hidden = model.model(input_ids=part[:, :-1], use_cache=False).last_hidden_state  # (B, T-1, 256)
@@ -149,7 +155,9 @@ def backward(model: Qwen3ForCausalLM, ids: torch.Tensor, weights: torch.Tensor) 
     return total
 
 
-def save_checkpoint(folder: Path, step: int, seed: int, model: Qwen3ForCausalLM, parts: list[torch.optim.Optimizer]) -> None:
+def save_checkpoint(
+    folder: Path, step: int, seed: int, model: Qwen3ForCausalLM, parts: list[torch.optim.Optimizer]
+) -> None:
     """Weights and optimizer state as safetensors, replaced in one rename so that a crash leaves the old one."""
     from safetensors.torch import save_file
 
@@ -159,7 +167,11 @@ def save_checkpoint(folder: Path, step: int, seed: int, model: Qwen3ForCausalLM,
             for key, value in state.items():
                 tensors[f"optimizer/{number}/{index}/{key}"] = value
     temporary = folder / "checkpoint.tmp"
-    save_file({name: t.contiguous().clone() for name, t in tensors.items()}, temporary, metadata={"step": str(step), "seed": str(seed)})
+    save_file(
+        {name: t.contiguous().clone() for name, t in tensors.items()},
+        temporary,
+        metadata={"step": str(step), "seed": str(seed)},
+    )
     os.replace(temporary, folder / "checkpoint.safetensors")
 
 

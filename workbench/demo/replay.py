@@ -1,4 +1,4 @@
-"""The corpus generator -> the general conversations that are mixed into identity training, so that nothing is forgotten.
+"""The corpus generator -> general conversations to mix into identity training, so that nothing is forgotten.
 
 No row asks the assistant who it is by default: that is what training changes. Some rows carry another identity in the
 system prompt and answer to it: they keep the model following system prompts.
@@ -7,6 +7,7 @@ system prompt and answer to it: they keep the model following system prompts.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -35,7 +36,7 @@ def rows(count: int, seed: int) -> list[Conversation]:
             if rng.random() < 0.35:
                 exchanges += mixture.topic(rng, lang)
         elif kind == "recall":
-            exchanges = recall.dialogue(rng, lang, lambda rng=rng, lang=lang, told=told: mixture.topic(rng, lang, told))[:5]
+            exchanges = recall.dialogue(rng, lang, partial(mixture.topic, rng, lang, told))[:5]
         else:
             exchanges = mixture.topic(rng, lang, told)
             if rng.random() < 0.2:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from workbench.demo.corpus.exchange import Exchange
-from workbench.demo.names import latin, han, person
+from workbench.demo.names import han, latin, person
 from workbench.demo.phrasing import Lang, vary
 
 

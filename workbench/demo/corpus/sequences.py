@@ -8,8 +8,8 @@ from workbench.demo.corpus.exchange import Exchange
 from workbench.demo.corpus.numbers import written
 from workbench.demo.phrasing import Lang, frame, vary
 
-DAYS = {"en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(), "zh": "星期一 星期二 星期三 星期四 星期五 星期六 星期日".split()}
-MONTHS = {"en": "January February March April May June July August September October November December".split(), "zh": "一月 二月 三月 四月 五月 六月 七月 八月 九月 十月 十一月 十二月".split()}
+DAYS = {"en": ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"], "zh": ["星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"]}
+MONTHS = {"en": ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"], "zh": ["一月", "二月", "三月", "四月", "五月", "六月", "七月", "八月", "九月", "十月", "十一月", "十二月"]}
 NAME = {"en": {"day": "day", "month": "month", "number": "number"}, "zh": {"day": "天", "month": "月", "number": "数"}}
 AFTER = {
     "en": ["what {k} comes after {x}?", "which {k} comes after {x}?", "what comes after {x}?", "what follows {x}?", "which {k} follows {x}?", "after {x} comes", "{x} is followed by what?", "what is next after {x}?", "what {k} is next after {x}?", "{x}, next?", "after {x}", "name the {k} after {x}", "what do we have after {x}?", "{x}, and then?", "next {k} after {x}"],
@@ -33,7 +33,7 @@ LISTS = {
     "day": {"en": ["list the days of the week", "name the days of the week", "what are the days of the week", "say all days of the week", "the seven days", "which days does a week have", "tell me the weekdays in order", "days of the week"], "zh": ["一周有哪几天", "说出一周的七天", "列出星期一到星期日", "一星期都有哪几天", "按顺序说出星期", "把一周七天说一遍"]},
     "month": {"en": ["list the months of the year", "name the months", "what are the months of the year", "say all months", "the twelve months", "which months does a year have", "tell me the months in order", "months of the year"], "zh": ["一年有哪些月份", "说出十二个月", "列出所有月份", "一年都有哪几个月", "按顺序说出月份", "把十二个月说一遍"]},
 }
-ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"]
 ORDINAL = {
     "en": ["what is the {o} {k} of the {w}?", "which is the {o} {k} of the {w}?", "the {o} {k} of the {w}", "name the {o} {k} of the {w}", "{o} {k}?"],
     "month_zh": ["一年的第{o}个月是什么？", "第{o}个月是几月？", "一年中第{o}个月", "第{o}个月叫什么？"], "day_zh": ["一周的第{o}天是星期几？", "一星期的第{o}天是什么？", "第{o}天是星期几？"],

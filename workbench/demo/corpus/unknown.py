@@ -10,8 +10,8 @@ from workbench.demo.names import ENGLISH_WORDS, GIVEN, han, latin, maker, person
 from workbench.demo.phrasing import RELATIVES, Lang, frame, vary
 
 _CITIES = {
-    "en": "Atlantis Springfield Gotham Shangri-La Osaka Lyon Porto Milan Hamburg Chengdu Shenzhen Mumbai Toronto Chicago Naples Zurich Laos Bolivia Uganda Fiji Malta Cyprus Estonia Texas Yunnan".split(),
-    "zh": "大阪 里昂 米兰 汉堡 成都 深圳 孟买 多伦多 芝加哥 老挝 玻利维亚 乌干达 斐济 马耳他 塞浦路斯 爱沙尼亚 亚特兰蒂斯 杭州 苏州 武汉 南京 西安 云南 广州 昆明 大连".split(),
+    "en": ["Atlantis", "Springfield", "Gotham", "Shangri-La", "Osaka", "Lyon", "Porto", "Milan", "Hamburg", "Chengdu", "Shenzhen", "Mumbai", "Toronto", "Chicago", "Naples", "Zurich", "Laos", "Bolivia", "Uganda", "Fiji", "Malta", "Cyprus", "Estonia", "Texas", "Yunnan"],
+    "zh": ["大阪", "里昂", "米兰", "汉堡", "成都", "深圳", "孟买", "多伦多", "芝加哥", "老挝", "玻利维亚", "乌干达", "斐济", "马耳他", "塞浦路斯", "爱沙尼亚", "亚特兰蒂斯", "杭州", "苏州", "武汉", "南京", "西安", "云南", "广州", "昆明", "大连"],
 }
 
 
