@@ -54,6 +54,7 @@ def build(app: App, t: Texts) -> Start:
                     headers=[t("ui.start.question"), t("ui.start.answer")],
                     datatype="str",
                     column_count=2,
+                    column_widths=["45%", "55%"],
                     row_count=0,
                     type="array",
                     interactive=True,
@@ -191,7 +192,8 @@ class Start:
         try:
             columns = ["base", column_of(self.app.run(run, "identity"))]
             texts: list[Any] = ["", ""]
-            yield ["", "", ""]
+            waiting = gr.update(value="", placeholder=self.t("ui.start.waiting"))  # the first answer loads the model
+            yield [waiting, waiting, ""]
             turns = [{"role": "user", "content": question.strip()}]
             trouble = ""
             for delta in self.app.engine.compare(turns, columns, {"temperature": 0.0, "max_tokens": 128}):
