@@ -96,7 +96,7 @@ def rows_html(items: Sequence[Item], chosen: int, t: Texts) -> str:
     for item in items:
         mark = ' aria-selected="true"' if item.row == chosen else ""
         kind = item.record.kind if item.record is not None else ""
-        label = plain(t(f"dataset.kinds.{kind}")) if kind else f'<span class="wb-poor">{plain(t("dataset.only_bad"))}</span>'
+        label = plain(t(f"dataset.kinds.{kind}")) if kind else f'<span class="wb-poor">{plain(t("dataset.bad_row"))}</span>'
         lines.append(
             f'<tr data-row="{item.row}"{mark}><td class="wb-num">{_row_link(item.row, str(item.row))}</td>'
             f"<td>{label}</td><td>{plain(summary(item))}</td></tr>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -299,7 +300,7 @@ class Chat:
     def _messages(self, talk: Conversation, column: str) -> list[dict[str, str]]:
         messages = []
         for question, answer in talk.answers(column):
-            messages.append({"role": "user", "content": question})
+            messages.append({"role": "user", "content": escaped_markdown(question)})
             messages.append({"role": "assistant", "content": self._said(answer)})
         return messages
 
@@ -307,10 +308,10 @@ class Chat:
         if answer is None:
             return f"*{self.t('chat.not_asked')}*"
         if answer.error:
-            return f"{answer.text}\n\n⚠ {escaped_markdown(answer.error)}".strip()
+            return f"{without_tags(answer.text)}\n\n⚠ {escaped_markdown(answer.error)}".strip()
         if not answer.text:
             return f"*{self.t('chat.nothing_said')}*" if answer.done else self.t("chat.waiting")
-        return answer.text
+        return without_tags(answer.text)
 
     def _figures(self, talk: Conversation, column: str) -> str:
         """Tokens, seconds and tokens per second of the last answer."""
@@ -332,5 +333,16 @@ def model_section(path: str) -> Any:
 
 
 def escaped_markdown(text: str) -> str:
-    """An error's sentence, which may hold a path or a name, as text for a Markdown view."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|~$" else sign for sign in text)
+    """Text as it was typed, or an error with a path in it, for a Markdown view."""
+    return "".join(f"\\{sign}" if sign in _MARKDOWN else sign for sign in text)
+
+
+def without_tags(text: str) -> str:
+    """A model's Markdown in which tags and pictures are text: a picture would be fetched from wherever it says."""
+    pieces = _CODE.split(text)  # code stands at odd places and shows as it is
+    pieces[::2] = [piece.replace("<", "\\<").replace("![", "!\\[") for piece in pieces[::2]]
+    return "".join(pieces)
+
+
+_MARKDOWN = frozenset(r"\`*_{}[]<>()#+-.!|~$&:")
+_CODE = re.compile(r"(^```.*?(?:^```|\Z)|`[^`\n]+`)", re.DOTALL | re.MULTILINE)

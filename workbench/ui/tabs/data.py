@@ -37,7 +37,7 @@ def build(app: App, t: Texts) -> Data:
     with gr.Row(elem_classes=["wb-data"]):
         with gr.Column(scale=4, min_width=320):
             files = tab.files.choices()
-            with gr.Row(equal_height=True):
+            with gr.Row():
                 tab.file = gr.Dropdown(
                     files,
                     value=None,
@@ -303,7 +303,7 @@ class Data:
             document = preview(item.record, tokenizer, int(max_length or 1024), template=template or None, row=item.row)
         except Exception as error:
             return forms.problem(self.t.error(error)) + raw
-        return token_html(document, self.t, frozenset(tokenizer.all_special_ids)) + raw
+        return token_html(document, self.t, control_tokens(tokenizer)) + raw
 
     # -- conversion -----------------------------------------------------------------------------------------------
     def convert(
@@ -341,6 +341,12 @@ def _model(path: str | None) -> Any:
     from workbench.specs import parse
 
     return parse({"model": {"path": (path or "").strip() or "embedded"}}).model
+
+
+def control_tokens(tokenizer: Any) -> frozenset[int]:
+    """Ids that are no text: the named ones (end of text …) and those that the template writes."""
+    added = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return frozenset(added | set(tokenizer.all_special_ids))
 
 
 def known_slugs() -> tuple[str, ...]:
