@@ -20,7 +20,7 @@ from workbench.specs.model import ModelSection
 
 if TYPE_CHECKING:
     from workbench.chat.residents import Resident, Seat
-    from workbench.models.generate import Sampling
+    from workbench.models.generate import Sampling, Scored
     from workbench.models.hub import Base, Hub
 
 UPDATE_SECONDS = 0.1
@@ -41,6 +41,8 @@ class Delta:
     first_seconds: float = 0.0  # until the first token
     cut: int = 0  # oldest messages left out because the conversation outgrew the model's window
     finish: str = ""  # "stop", "length" or "cancelled", when done
+    prompt_tokens: int = 0
+    scored: tuple[Scored, ...] = ()  # one per token so far, when options.logprobs asks for them
 
     @property
     def error(self) -> str | None:
@@ -294,6 +296,8 @@ class Engine:
                     sampling=samplings,
                     on_tokens=telling.tokens,
                     stop=lambda row: request.cancelled(cells[row].column),
+                    on_scored=telling.scored if options.logprobs >= 0 else None,
+                    likeliest=max(0, options.logprobs),
                 )
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and "out of memory" not in str(error):
@@ -338,6 +342,10 @@ class _Telling:
         self._first = 0.0
         self._told = [0] * len(cells)
         self._ended = [False] * len(cells)
+        self._scores: list[list[Scored]] = [[] for _ in cells]
+
+    def scored(self, row: int, score: Scored) -> None:
+        self._scores[row].append(score)
 
     def tokens(self, answers: list[list[int]], done: list[bool]) -> None:
         now = time.perf_counter() - self._began
@@ -371,8 +379,11 @@ class _Telling:
         else:
             text = text.rstrip("\ufffd")  # half a character: its other bytes are still to come
         self._request.news.put(
-            Delta(cell.column, text, bool(finish), None, len(ids), seconds, self._first, cell.cut, finish)
-        )
+            Delta(
+                cell.column, text, bool(finish), None, len(ids), seconds, self._first, cell.cut, finish,
+                len(cell.ids), tuple(self._scores[row]),
+            )
+        )  # fmt: skip
 
 
 @contextmanager

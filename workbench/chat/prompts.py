@@ -20,6 +20,7 @@ class ChatOptions(Section):
     top_p: float = knob(1.0, "Top-p", "Draw only from the likeliest tokens that together have this probability.", gt=0.0, le=1.0)  # noqa: E501
     max_tokens: int = knob(256, "Longest answer", "An answer is cut off after this many tokens.", ge=1, le=131_072, unit="tokens")  # noqa: E501
     seed: int = knob(0, "Seed", "Same seed, same answers; every column gets the same random numbers.", ge=0, le=2**53)
+    logprobs: int = knob(-1, "Probabilities", "With every token its probability and this many of the likeliest; -1: none.", ge=-1, le=20)  # noqa: E501
     template: str = knob("", "Prompt style", "Empty: the model's own chat template. Otherwise the name of a style.")
 
 

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+@dataclass(frozen=True)
+class Scored:
+    """A token with its log-probability under the model (before temperature and top-p), and the likeliest ones."""
+
+    token: int
+    logprob: float
+    likeliest: tuple[tuple[int, float], ...] = ()
+
+
 # Called after every token with the answers so far and which of them are complete; lists must not be kept or changed.
 OnTokens = Callable[[list[list[int]], list[bool]], None]
 
@@ -39,6 +48,8 @@ def generate(
     on_tokens: OnTokens | None = None,
     stop: Callable[[int], bool] | None = None,
     stop_ids: frozenset[int] | None = None,
+    on_scored: Callable[[int, Scored], None] | None = None,
+    likeliest: int = 0,
 ) -> list[list[int]]:
     """Answers without their end tokens, in the order of the prompts. All rows go through the model together.
 
@@ -47,6 +58,7 @@ def generate(
     sampling: one for all rows, or one per row.
     stop: asked before every token for each open row; a row that it stops keeps what it has.
     stop_ids: the tokens that end an answer; by default `end_tokens`.
+    on_scored: told (row, Scored) for every token of an answer, with the `likeliest` tokens in its place.
     Neither the global random state nor any tensor of the tree is touched.
     """
     import torch
@@ -73,6 +85,7 @@ def generate(
         while True:
             tokens = chooser.choose(logits, position)
             chosen = tokens.tolist()
+            scored = _scored(logits, tokens, likeliest) if on_scored is not None else []
             for place, row in enumerate(order):
                 if done[row]:
                     continue
@@ -80,6 +93,8 @@ def generate(
                     done[row] = True
                     continue
                 answers[row].append(chosen[place])
+                if on_scored is not None:
+                    on_scored(row, scored[place])
                 done[row] = len(answers[row]) >= per_row[row].max_tokens
             if on_tokens is not None:
                 on_tokens(answers, done)
@@ -156,6 +171,14 @@ class _Decoder:
         result = self.model(input_ids=ids, past_key_values=self._cache, **options)
         self._cache = result.past_key_values
         return result.logits[:, -1]
+
+
+def _scored(logits: torch.Tensor, tokens: torch.Tensor, likeliest: int) -> list[Scored]:
+    logprobs = logits.float().log_softmax(-1)  # (rows, vocab)
+    of_chosen = logprobs.gather(-1, tokens[:, None])[:, 0].tolist()
+    best = logprobs.topk(min(likeliest, logprobs.shape[-1]), dim=-1)
+    tops = [tuple(zip(*pair, strict=True)) for pair in zip(best.indices.tolist(), best.values.tolist(), strict=True)]
+    return [Scored(*row) for row in zip(tokens.tolist(), of_chosen, tops, strict=True)]
 
 
 class _Chooser:
