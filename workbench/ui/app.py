@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workbench import runs
+from workbench.chat import openai_api
 from workbench.errors import UserError
 from workbench.locales import LANGUAGES
 from workbench.ui import api, live
@@ -164,6 +165,7 @@ def web(app: App, root_path: str = "") -> FastAPI:
         return {"name": "Workbench", "start_url": f"{root}/", "display": "browser", "icons": []}
 
     site.include_router(live.router(app), prefix=root)
+    site.include_router(openai_api.router(app.engine), prefix=root)
     site.mount(f"{root}/static/plotly", StaticFiles(directory=_plotly()))
     site.mount(f"{root}/static", StaticFiles(directory=STATIC))
     for language in LANGUAGES:
