@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from workbench.data import plain, styles
-from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text, messages_to_rows
+from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text
 from workbench.data.rows import RowError
 from workbench.errors import UserError, nearest
 
@@ -132,7 +132,13 @@ def _sharegpt(record: Record, lost: Lost) -> list[RawRow]:
 
 def _bare_messages(messages: Iterable[Message], *, arguments_as_text: bool = False) -> list[RawRow]:
     """Messages without the halves of a joined question, which other programs do not know."""
-    rows = messages_to_rows(replace(turn, instruction=None, input=None) for turn in messages)
+    rows = []
+    for turn in messages:
+        row = turn.to_row()
+        if turn.instruction is not None or turn.input is not None:
+            row.pop("instruction", None)
+            row.pop("input", None)
+        rows.append(row)
     for row in rows if arguments_as_text else ():
         if "tool_calls" in row:
             row["tool_calls"] = [_with_text_arguments(call) for call in row["tool_calls"]]

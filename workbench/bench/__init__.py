@@ -1,0 +1,1 @@
+"""Comparisons with peers and measurements of this machine, each a function that returns figures."""
