@@ -67,7 +67,10 @@ def _version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     code = run(arguments)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # or the interpreter complains at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 
@@ -90,8 +93,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _say(_usage(error).text(lang), 2)
     except (click.Abort, KeyboardInterrupt):
         return _say(t("cli.interrupted"), 130)
-    except BrokenPipeError:  # `workbench runs | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # `workbench runs | head` has seen enough; click turns the first into the second
         return 0
     except OSError as error:
         if error.filename is None or error.errno not in _REFUSED:

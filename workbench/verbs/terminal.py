@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -37,11 +37,12 @@ class Terminal:
     as_json: bool
     t: Translate
     lang: str
+    out: TextIO  # stdout as it was before --json turned what libraries print to stderr
 
     def result(self, document: Any, text: str = "") -> None:
         """The verb's answer: the document with --json, otherwise the text (nothing when it is empty)."""
         if self.as_json:
-            print(_json(document), file=sys.__stdout__ if sys.stdout is sys.stderr else sys.stdout)
+            print(_json(document, self.out.encoding or "utf-8"), file=self.out, flush=True)
         elif text:
             print(text)
 
@@ -49,10 +50,10 @@ class Terminal:
         print(text, file=sys.stderr)
 
 
-def _json(document: Any) -> str:
+def _json(document: Any, encoding: str) -> str:
     text = json.dumps(document, ensure_ascii=False, indent=2)
     try:
-        text.encode(sys.__stdout__.encoding if sys.__stdout__ else "utf-8")
+        text.encode(encoding)
     except UnicodeEncodeError:  # half a surrogate pair from somebody's data, or a terminal that is not UTF-8
         text = json.dumps(document, indent=2)
     return text
@@ -64,9 +65,10 @@ def verb(t: Translate, name: str, *, lang: str, **attributes: Any) -> Callable[[
     def wrap(function: Callable[..., Any]) -> click.Command:
         @functools.wraps(function)
         def call(home: str, as_json: bool, **values: Any) -> Any:
+            terminal = Terminal(Path(home), as_json, t, lang, sys.stdout)
             # Libraries print where they like; whoever reads the document gets nothing else.
             with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-                return function(Terminal(Path(home), as_json, t, lang), **values)
+                return function(terminal, **values)
 
         decorated = click.option("--json", "as_json", is_flag=True, help=t("cli.json"))(call)
         decorated = click.option(
