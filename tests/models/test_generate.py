@@ -135,6 +135,37 @@ def test_every_family_mixes_rows_exactly(tiny_model, make_adapter, tmp_path, fam
     assert together == [alone(base, f, p, **options) for f, p in zip([None, *folders], prompts, strict=True)]
 
 
+@pytest.mark.parametrize("family", ["mistral", "gemma3_text"])
+def test_rows_longer_than_the_sliding_window_answer_as_alone(tiny_model, family):
+    base = load(tiny_model(family))
+    texts = ("Who are you? " * 30, "你好" * 4, "a b " * 50)
+    prompts = [base.tokenizer.encode(text) for text in texts]
+    assert max(map(len, prompts)) > 64 > min(map(len, prompts))
+    own, options = tree(base.model), {"sampling": Sampling(max_tokens=70), "stop_ids": NEVER}
+    together = generate(own, base.tokenizer, prompts, **options)
+    assert together == [generate(own, base.tokenizer, [prompt], **options)[0] for prompt in prompts]
+
+
+@pytest.mark.parametrize("knobs", [{"dtype": "bfloat16"}, {"quantization": "nf4"}, {"quantization": "int8"}])
+def test_a_base_in_few_bits_mixes_as_peft_computes_it(tiny_model, make_adapter, tmp_path, knobs):
+    if "quantization" in knobs:
+        pytest.importorskip("bitsandbytes")
+    model = tiny_model("llama", hidden_size=64, intermediate_size=128, head_dim=16)
+    folders = [make_adapter(tmp_path / name, model, r=rank) for name, rank in (("one", 4), ("two", 8))]
+    base = Hub().load(ModelSection(path=str(model), device="cpu", **knobs))
+    own, names = attached(base, folders)
+    prompt = ids(base)[0]
+    with torch.inference_mode(), mixing.rows(own, [mixing.BARE, *names]):
+        together = own.get_base_model()(input_ids=torch.tensor([prompt] * 3)).logits
+    for row, folder in enumerate([None, *folders]):
+        wanted = logits_by_transformers(attached(base, [folder])[0] if folder else base.model, prompt)
+        # bf16 has 8 bits and int8 rounds activations to as many: sums in another order differ in the last of them
+        tolerance = 2e-5 if knobs.get("quantization") == "nf4" else 3e-2
+        assert (together[row] - wanted).abs().max() <= tolerance * wanted.abs().max()
+        others = [item for item in range(3) if item != row]
+        assert all((together[item] - wanted).abs().max() > 0.1 * wanted.abs().max() for item in others)
+
+
 @pytest.mark.parametrize("extra", [
     {"modules_to_save": ["lm_head"]},
     {"modules_to_save": ["embed_tokens"]},
@@ -263,3 +294,18 @@ def test_nothing_to_do_gives_nothing(three):
     base, _ = three
     assert generate(tree(base.model), base.tokenizer, []) == []
     assert generate(tree(base.model), base.tokenizer, [[1]], sampling=Sampling(max_tokens=0)) == [[]]
+
+
+@pytest.mark.gpu
+def test_on_an_accelerator_each_row_answers_as_alone(tiny_model, make_adapter, tmp_path):
+    if torch.accelerator.current_accelerator(check_available=True) is None:
+        pytest.skip("no accelerator on this machine")
+    model = tiny_model("qwen3")
+    folders = [make_adapter(tmp_path / name, model, r=rank) for name, rank in (("one", 4), ("two", 8))]
+    base = Hub().load(ModelSection(path=str(model), dtype="float32"))
+    own, names = attached(base, folders)
+    for sampling in (Sampling(max_tokens=16), Sampling(1.0, 0.9, 16, 3)):
+        options = {"sampling": sampling, "stop_ids": NEVER}
+        together = generate(own, base.tokenizer, ids(base)[:3], adapters=[None, *names], **options)
+        prompts = zip([None, *folders], ids(base)[:3], strict=True)
+        assert together == [alone(base, folder, prompt, **options) for folder, prompt in prompts]

@@ -162,6 +162,11 @@ class Engine:
         """The base models in memory."""
         return [{"name": base.name, "memory_bytes": base.memory_bytes} for base in self.hub.resident()]
 
+    def load(self, model: ModelSection | None = None, *, progress: Callable[[float], None] | None = None) -> None:
+        """Have a base model ready before anybody asks; waits until it is. Raises UserError."""
+        self.hub.load(model or ModelSection(), progress=progress)
+        self._call(lambda: self._resident(model or ModelSection()))
+
     def unload(self, model: ModelSection | None = None) -> None:
         """Drop a base model (all without one) with the chat's trees over it, and return its memory."""
         wanted = None if model is None else self.hub.resolve_path(model.path)
@@ -203,7 +208,7 @@ class Engine:
         finally:
             closed.set()
 
-    def _call(self, function: Callable[[], None]) -> None:
+    def _call(self, function: Callable[[], object]) -> None:
         """Run something between two requests, in the engine's thread; its error is raised here."""
         outcome: queue.SimpleQueue = queue.SimpleQueue()
 

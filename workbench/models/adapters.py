@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workbench import runs
 from workbench.errors import UserError, nearest
 from workbench.models import weights
+from workbench.models.building import BUILDING
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -219,10 +220,11 @@ def attach(tree: nn.Module, ref: AdapterRef) -> tuple[PeftModel, str]:
     device = str(next(tree.parameters()).device)
     options = {"is_trainable": False, "low_cpu_mem_usage": True, "torch_device": device}
     try:
-        if isinstance(tree, PeftModel):
-            tree.load_adapter(str(ref.path), adapter_id, **options)
-        else:
-            tree = PeftModel.from_pretrained(tree, str(ref.path), adapter_name=adapter_id, **options)
+        with BUILDING:
+            if isinstance(tree, PeftModel):
+                tree.load_adapter(str(ref.path), adapter_id, **options)
+            else:
+                tree = PeftModel.from_pretrained(tree, str(ref.path), adapter_name=adapter_id, **options)
     except (RuntimeError, ValueError, KeyError, TypeError, OSError) as error:
         raise UserError("adapters.cannot_attach", name=ref.name, reason=" ".join(str(error).split())[:200]) from error
     lost = [name for name, parameter in tree.named_parameters() if parameter.is_meta]

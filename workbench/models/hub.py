@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UserError
 from workbench.models import sources
+from workbench.models.building import BUILDING
 from workbench.specs.model import ModelSection
 
 if TYPE_CHECKING:
@@ -167,9 +168,10 @@ def _load(path: Path, section: ModelSection, dtype: torch.dtype, device: torch.d
     if section.quantization != "none":
         options |= {"quantization_config": _quantization(section.quantization, dtype), "device_map": {"": device}}
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            path, output_loading_info=True, trust_remote_code=section.trust_remote_code, **options
-        )
+        with BUILDING:
+            model, report = AutoModelForCausalLM.from_pretrained(
+                path, output_loading_info=True, trust_remote_code=section.trust_remote_code, **options
+            )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise _explained(path, error, "hub.cannot_load") from error
     if report["missing_keys"]:  # transformers would go on with random numbers in their place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable
@@ -81,7 +82,9 @@ def _download(name: str, progress: Callable[[float], None]) -> Path:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
     try:
-        found = snapshot_download(name, allow_patterns=_WANTED, tqdm_class=_bar_that_reports(progress))
+        found = snapshot_download(
+            name, allow_patterns=_WANTED, tqdm_class=_bar_that_reports(progress), endpoint=os.environ.get("HF_ENDPOINT")
+        )
     except GatedRepoError:
         raise UserError("hub.gated", name=name) from None
     except RepositoryNotFoundError:
@@ -103,7 +106,7 @@ def _bar_that_reports(progress: Callable[[float], None]) -> type:
     class Bar(tqdm):
         def __init__(self, *args: object, **options: object) -> None:
             options["disable"] = False
-            options["file"] = open(os.devnull, "w")  # noqa: SIM115  the page draws it
+            options["file"] = io.StringIO()  # the page draws it
             options.pop("name", None)
             super().__init__(*args, **options)
 
