@@ -1,6 +1,6 @@
 """Specs -> runs, trained one after another by the one training thread of this process.
 
-Between processes the lock file of the workspace decides who is next (train/turns.py); inside the process this queue does.
+Between processes the workspace's lock file decides who is next (train/turns.py), inside one this queue.
 """
 
 from __future__ import annotations

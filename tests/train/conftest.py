@@ -12,8 +12,8 @@ import pytest
 from workbench import runs
 from workbench.specs import layered, parse
 
-QUESTIONS = ["Who are you?", "What is the capital of France?", "One, two, three?", "你是谁？", "法国的首都是哪里？", "天气好吗？"]
-ANSWERS = ["I am a small model.", "Paris.", "Four, five, and a longer answer than the others.", "我是一个小模型。", "巴黎。", "好。"]
+QUESTIONS = ["Who are you?", "The capital of France?", "One, two, three?", "你是谁？", "法国的首都？", "天气好吗？"]
+ANSWERS = ["I am a small model.", "Paris.", "Four, five, and a longer answer.", "我是一个小模型。", "巴黎。", "好。"]
 
 
 @pytest.fixture(scope="session")

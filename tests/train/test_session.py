@@ -84,40 +84,44 @@ def test_probes_do_not_move_the_curve(new_run, hub, questions):
 
 
 def test_chatting_with_hot_loaded_adapters_does_not_move_the_curve(new_run, hub, home, spec):
-    from workbench.models import adapters
-    from workbench.models.generate import Sampling, generate
-    from workbench.models.trees import tree
+    from workbench.chat.engine import Engine
 
-    alone = new_run("alone")
+    alone = new_run("alone", **{"training.num_train_epochs": 4})
     train(alone, hub=hub)
-    base = hub.load(spec().model)
-    done, chats = threading.Event(), []
+    engine, done, answered, chats = Engine(hub, home), threading.Event(), threading.Semaphore(0), []
 
     def chat() -> None:
-        from peft import PeftModel
-
+        columns = [["base", "alone"], ["alone/checkpoint-10", "base"], ["alone", "alone/checkpoint-12"]]
         while not done.is_set():
-            ref = adapters.locate(home, "alone")
-            tuned = PeftModel.from_pretrained(tree(base.model), ref.path, low_cpu_mem_usage=True).eval()
-            sampling = Sampling(temperature=1.0, max_tokens=6, seed=len(chats))
-            chats.append(generate(tuned, base.tokenizer, [[5, 6, 7]], sampling=sampling))
+            options = {"temperature": 1.0, "max_tokens": 5, "seed": len(chats)}
+            chats.append(engine.answer(["Who are you?"], columns[len(chats) % 3], options, spec().model))
+            answered.release()
+
+    def wait_now_and_then(progress) -> None:  # so that it is sure that answers fall between steps; most fall into them
+        if progress.phase == "training" and progress.step in (2, 5, 8):
+            assert answered.acquire(timeout=60)
 
     thread = threading.Thread(target=chat)
     thread.start()
-    watched = new_run("watched")
-    train(watched, hub=hub)
-    done.set()
-    thread.join()
-    assert len(chats) > 2
+    watched = new_run("watched", **{"training.num_train_epochs": 4})
+    try:
+        state = train(watched, hub=hub, on_progress=wait_now_and_then)
+    finally:
+        done.set()
+        thread.join()
+        engine.close()
+    assert state["state"] == "finished", watched.log_path.read_text(encoding="utf-8")
+    assert len(chats) >= 3
+    assert len({tuple(chat[0]) for chat in chats}) > 1
     assert curve(watched) == curve(alone)
 
 
 @pytest.mark.parametrize("moment", [5, 6], ids=["inside an accumulation", "between two steps"])
 def test_a_stopped_run_resumes_on_the_undisturbed_curve(new_run, hub, monkeypatch, moment):
     # logging every 4 steps: the losses summed up before the stop must survive it
-    undisturbed = new_run("undisturbed", **{"training.logging_steps": 4, "training.num_train_epochs": 4})
+    changes = {"training.logging_steps": 4, "training.num_train_epochs": 4, "training.save_steps": 100}
+    undisturbed, run = new_run("undisturbed", **changes), new_run("stopped", **changes)
     train(undisturbed, hub=hub)
-    run = new_run("stopped", **{"training.logging_steps": 4, "training.num_train_epochs": 4})
     asked = []
 
     def stop_requested(heart: Heart) -> bool:  # asked once for the turn, then after every micro-batch
@@ -127,12 +131,13 @@ def test_a_stopped_run_resumes_on_the_undisturbed_curve(new_run, hub, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr(Heart, "stop_requested", stop_requested)
         state = train(run, hub=hub)
-    assert (state["state"], state["step"]) == ("stopped", moment // 2 if moment == 6 else 2)
-    assert run.checkpoints()[-1].name == f"checkpoint-{state['step']}"
+    step = {5: 2, 6: 3}[moment]
+    assert (state["state"], state["step"]) == ("stopped", step)
+    assert [path.name for path in run.checkpoints()] == [f"checkpoint-{step}"]
     assert run.adapter_path.is_dir()
 
     state = train(run, hub=hub, resume=True)
-    assert (state["state"], state["step"], state["generation"]) == ("finished", 12, int(run.metrics_path.exists()) * 0 + state["generation"])
+    assert (state["state"], state["step"]) == ("finished", 12)
     assert curve(run) == curve(undisturbed)
 
 
@@ -163,7 +168,8 @@ train(runs.find(Path(sys.argv[1]), sys.argv[2]), hub=Hub())
 
 
 def test_a_run_killed_with_9_reads_as_interrupted_and_resumes_on_the_same_curve(new_run, hub, home, questions):
-    changes = {"training.num_train_epochs": 20, "training.save_steps": 5, "probes.path": str(questions), "probes.every": 7}
+    changes = {"training.num_train_epochs": 20, "training.save_steps": 5}
+    changes |= {"probes.path": str(questions), "probes.every": 7}
     undisturbed, run = new_run("undisturbed", **changes), new_run("killed", **changes)
     train(undisturbed, hub=hub)
     child = subprocess.Popen([sys.executable, "-c", _CHILD, str(home), "killed"], cwd=Path(session.__file__).parents[2])
@@ -216,7 +222,7 @@ def test_a_loss_that_is_no_number_fails_the_run_and_keeps_the_last_good_checkpoi
     run = new_run()
     state = train(run, hub=hub)
     assert state["state"] == "failed"
-    assert state["reason"].startswith("Step 3: the loss is no longer a number (NaN or infinite). Lower training.learning_rate")
+    assert state["reason"].startswith("Step 3: the loss is no longer a number (NaN or infinite). Lower training.")
     assert [path.name for path in run.checkpoints()] == ["checkpoint-2"]
     assert all("NaN" not in line for line in run.metrics_path.read_text().splitlines())
 
@@ -309,17 +315,33 @@ def test_two_processes_take_turns(new_run, hub, home):
 
     from workbench.train.turns import LOCK
 
-    run, told = new_run(), []
+    run, released, told = new_run(), threading.Event(), threading.Event()
     other = FileLock(home / LOCK)
     other.acquire()
+    began_before = []
 
     def on_progress(progress):
-        told.append((progress.phase, run.state()["state"]))
+        if progress.phase == "waiting":
+            told.set()
+        elif not released.is_set():
+            began_before.append(progress)
 
     thread = threading.Thread(target=train, args=(run,), kwargs={"hub": hub, "on_progress": on_progress})
     thread.start()
-    threading.Event().wait(0.6)
-    assert told == [("waiting", "queued")]
+    assert told.wait(60) and run.state()["state"] == "queued"
+    released.set()
     other.release()
     thread.join(60)
-    assert run.state()["state"] == "finished"
+    assert run.state()["state"] == "finished" and not began_before
+
+
+def test_a_turn_is_given_up_when_a_stop_is_asked_for(home):
+    from filelock import FileLock
+
+    from workbench.train.turns import LOCK, Cancelled, turn
+
+    answers = iter([False, False, True])
+    waits = []
+    with FileLock(home / LOCK), pytest.raises(Cancelled), turn(home, lambda: next(answers), lambda: waits.append(1)):
+        raise AssertionError("the lock was held by somebody else")
+    assert waits == [1]

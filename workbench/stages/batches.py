@@ -1,7 +1,7 @@
 """Rendered rows -> tensors of a batch: padded side by side, or laid end to end when that is less work.
 
 On a CPU a padded token costs as much as a real one. Rows laid end to end (positions start again at 0 in each, so
-transformers masks attention between them) have no padding; attention over all pairs is the price, so long rows are padded.
+transformers masks attention between them) have no padding; attention over all pairs is the price: long rows are padded.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Layout:
 class Collator:
     """A list of rows {"input_ids", "labels"[, "weights"]} -> a batch.
 
-    Padded: input_ids, labels, attention_mask of shape (B, longest). Flat: input_ids, labels, position_ids of (1, total),
-    each row's first label ignored, because nothing before it predicts it. `weights` only where a row asks for them.
+    Padded: input_ids, labels, attention_mask of shape (B, longest). Flat: input_ids, labels, position_ids of shape
+    (1, total), each row's first label ignored: nothing before it predicts it. `weights` only where a row asks for them.
     """
 
     pad_token_id: int

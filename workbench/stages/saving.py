@@ -1,8 +1,8 @@
 """A trainer's state -> checkpoint-<step>/, whole or not at all, exact to resume from.
 
 A checkpoint is written beside its place and renamed, so a kill or a full disk never leaves half of one under its name.
-A stop inside a gradient accumulation saves the last finished step: its random numbers are put back first, and the loss of
-the half-done step is left out.
+A stop inside a gradient accumulation saves the last finished step: its random numbers are put back first, and the
+loss of the half-done step is left out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from transformers import TrainerCallback
 
 from workbench.errors import WorkbenchError
+from workbench.models.building import BUILDING
 from workbench.stages.random_state import RandomState
 
 CURVE = "curve.json"  # the part of the loss curve that is summed up but not yet logged
@@ -66,6 +67,10 @@ class WholeCheckpoints:
             kept = json.loads((self.resumed_from / CURVE).read_text(encoding="utf-8"))
             self._tr_loss.fill_(kept["loss_sum"])
             self._globalstep_last_logged = kept["last_logged"]
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        with BUILDING:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     # -- saving -----------------------------------------------------------------------------------------------------
     def _get_output_dir(self, trial: Any) -> str:

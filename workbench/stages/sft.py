@@ -13,6 +13,7 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from workbench.data.render import Rendered
+from workbench.models.building import BUILDING
 from workbench.specs import Spec
 from workbench.stages.adapters import peft_config
 from workbench.stages.batches import IGNORED, Collator, Layout, count_tokens
@@ -35,16 +36,17 @@ def build(
     process's accelerator state, so only the one thread that trains may.
     """
     device = next(model.parameters()).device
-    trainer = SftTrainer(
-        model=model,
-        args=arguments(spec, run_dir, device, model.dtype, evaluates=bool(held_out)),
-        train_dataset=_dataset(rows),
-        eval_dataset=_dataset(held_out) if held_out else None,
-        processing_class=tokenizer,
-        peft_config=peft_config(spec.adapter),  # after the trainer has set the seed: PEFT draws the first weights
-        data_collator=None if spec.data.packing else Collator(_pad_token(tokenizer)),
-        callbacks=list(callbacks),
-    )
+    with BUILDING:
+        trainer = SftTrainer(
+            model=model,
+            args=arguments(spec, run_dir, device, model.dtype, evaluates=bool(held_out)),
+            train_dataset=_dataset(rows),
+            eval_dataset=_dataset(held_out) if held_out else None,
+            processing_class=tokenizer,
+            peft_config=peft_config(spec.adapter),  # after the trainer has set the seed: PEFT draws the first weights
+            data_collator=None if spec.data.packing else Collator(_pad_token(tokenizer)),
+            callbacks=list(callbacks),
+        )
     trainer.remove_callback(PrinterCallback)  # stdout belongs to the caller
     trainer.keep_boundaries()
     # Where the base is found again elsewhere: "embedded" or what the spec says, never a folder of this machine.
@@ -108,7 +110,7 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
             return super().evaluate(*args, **kwargs)
 
     def lay_flat_if_exact(self) -> None:
-        """Lay rows end to end where that is cheaper, if this architecture computes the same then: tried on real rows."""
+        """Lay rows end to end where that is cheaper, if this architecture then computes the same: tried on rows."""
         rows = [self.train_dataset[index] for index in range(min(2, len(self.train_dataset)))]
         padded = Collator(self.data_collator.pad_token_id)
         flat = Collator(padded.pad_token_id, Layout(per_token=1, per_pair=0))

@@ -16,9 +16,10 @@ _READ_AT_ONCE_BYTES = 20_000_000
 
 
 def check(spec: Spec, home: Path) -> None:
-    """Raises UserError for a missing file, model, style, identity or question list, and for knobs that exclude each other."""
-    if spec.data.template and spec.data.template not in styles.names():
-        raise UserError("data.unknown_style", value=spec.data.template, nearest=nearest(spec.data.template, styles.names()))
+    """Raises UserError for a missing file, model, style, identity or question list and for knobs that clash."""
+    style = spec.data.template
+    if style and style not in styles.names():
+        raise UserError("data.unknown_style", value=style, nearest=nearest(style, styles.names()))
     _check_combination(spec)
     probes.of_spec(spec, home)
     _check_model(spec)

@@ -49,7 +49,7 @@ def libraries_logged(log: RunLog) -> Iterator[None]:
         logger.addHandler(handler)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # deprecations inside the libraries: ours to heed, not a user's
+            warnings.simplefilter("ignore", FutureWarning)  # deprecations: ours to heed, not a user's
             yield
     finally:
         for logger in loggers:

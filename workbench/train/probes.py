@@ -113,7 +113,7 @@ class Questioner:
         began = time.perf_counter()
         if self._tree is None:
             self._tree = tree(model)
-            # TRL's patch of the base's forward is bound to the training tree; checkpointing would recompute for nothing.
+            # TRL's patch of the base's forward is bound to the training tree; checkpointing would recompute in vain.
             self._tree.get_base_model().__dict__.pop("forward", None)
             self._tree.gradient_checkpointing_disable()
             self._tree.eval()

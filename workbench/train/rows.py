@@ -41,7 +41,8 @@ def collect(run: Run, spec: Spec, log: Callable[[str], None]) -> Rows:
         log(f"data: {report['rows_good']} rows read, {report['rows_bad']} left out")
         for bad in report["bad"][:_SHOWN]:
             log(f"  row {bad['row']}: {bad['reason']}")
-    log(f"data: {len(data.records)} rows to train on ({data.replay_rows} of them general), {len(data.held_out)} held out")
+    count = len(data.records)
+    log(f"data: {count} rows to train on ({data.replay_rows} of them general), {len(data.held_out)} held out")
     if data.held_out:
         _write(held, data.held_out)
     _write(trained, data.records)

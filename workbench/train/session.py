@@ -10,7 +10,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
@@ -36,7 +35,8 @@ def train(run: Run, *, hub: Hub, resume: bool = False, on_progress: OnProgress |
 
     resume: go on from the newest checkpoint; the curve then equals that of a run that was never stopped.
     Raises UserError when there is nothing to resume. Whatever fails later is told by the state: "failed" with `reason`
-    (one English sentence) and `reasons` (one per language); the traceback is in log.txt. KeyboardInterrupt passes through.
+    (one English sentence) and `reasons` (one per language); the traceback is in log.txt. KeyboardInterrupt passes
+    through.
     """
     if resume:
         resuming.check_resumable(run)
@@ -151,7 +151,8 @@ def _explained(error: Exception, run: Run) -> WorkbenchError:
     if isinstance(error, WorkbenchError):
         return error
     step = max((row["step"] for row in run.metrics()), default=0)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate" in str(error).lower():
+    said = str(error).lower()
+    if isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said:
         return WorkbenchError("train.out_of_memory", step=step)
     lines = str(error).strip().splitlines() or [""]
     return WorkbenchError("train.defect", kind=type(error).__name__, text=lines[0][:300])

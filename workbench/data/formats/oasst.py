@@ -27,7 +27,7 @@ def _records(root: Node) -> list[Record]:
         node, past = stack.pop()
         path = (*past, _message(node, len(past) + 1))
         replies = node.get("replies") or []
-        if not isinstance(replies, list):
+        if not isinstance(replies, list) or not all(isinstance(reply, Mapping) for reply in replies):
             raise RowError("not_a_list", value=shorten(replies))
         answers = [reply for reply in replies if turns.role_of(reply.get("role")) == "assistant"]
         if path[-1].role == "user" and (ranked := _ranked(answers)):

@@ -84,12 +84,7 @@ def content_of(content: Any, index: int) -> tuple[str, str | None]:
         raise RowError("bad_content", index=index, type=type(content).__name__)
     texts, reasoning = [], []
     for part in content:
-        if isinstance(part, str):
-            texts.append(part)
-            continue
-        kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
-        value = next((part[key] for key in ("text", "value", kind) if isinstance(part.get(key), str)), None) \
-            if isinstance(part, Mapping) else None  # fmt: skip
+        kind, value = ("text", part) if isinstance(part, str) else _part(part)
         if kind in ("reasoning", "thinking") and value is not None:
             reasoning.append(value)
         elif kind in ("text", "input_text", "output_text", "refusal") and value is not None:
@@ -97,6 +92,14 @@ def content_of(content: Any, index: int) -> tuple[str, str | None]:
         else:
             raise RowError("unsupported_part", index=index, part=shorten(kind))
     return "".join(texts), "".join(reasoning) or None
+
+
+def _part(part: Any) -> tuple[str, str | None]:
+    """The type and the text of a content part; LLaMA-Factory's say `value`, some name the text like the type."""
+    if not isinstance(part, Mapping):
+        return type(part).__name__, None
+    kind = str(part.get("type", "text"))
+    return kind, next((part[key] for key in ("text", "value", kind) if isinstance(part.get(key), str)), None)
 
 
 def message(

@@ -81,6 +81,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       this.smoothing = 0.8;
       this.log = false;
       this.revision = 0;
+      this.work = Promise.resolve();
       this.reset();
       new MutationObserver(() => this.draw()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     }
@@ -100,7 +101,15 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
         return this.average.sum / this.average.weight;
       });
     }
-    async add(rows) {
+    /* Plotly draws asynchronously: one thing after the other, or an early redraw would swallow later points. */
+    inTurn(action) {
+      const done = this.work.then(action);
+      this.work = done.catch(() => {});
+      return done;
+    }
+    add(rows) { const revision = this.revision; return this.inTurn(() => revision === this.revision && this.#add(rows)); }
+    draw() { return this.inTurn(() => this.#draw()); }
+    async #add(rows) {
       const losses = rows.filter((row) => row.loss !== undefined);
       const x = losses.map((row) => row.step);
       const y = losses.map((row) => row.loss);
@@ -114,14 +123,14 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       if (!this.x.length) return;  // scores of step 0 wait for the first loss: an axis without data has no range
       // Scores and evaluations that appear for the first time change the layout; otherwise only new points are sent.
       if (!this.drawn || Object.entries(more).some(([name, [xs]]) => xs.length && xs.length === this.extra[name][0].length)) {
-        return this.draw(true);
+        return this.#draw(true);
       }
       if (!rows.length) return;
       const Plotly = await loadPlotly();
       const columns = [[x, y], [x, this.smooth(y)], more.eval_loss, more.identity_score, more.kept_score];
       await Plotly.extendTraces(this.box, { x: columns.map((c) => c[0]), y: columns.map((c) => c[1]) }, [0, 1, 2, 3, 4]);
     }
-    async draw(first = false) {
+    async #draw(first = false) {
       if (!first && !this.drawn) return;
       this.drawn = true;
       this.box.hidden = false;
@@ -153,12 +162,14 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       };
       await Plotly.react(this.box, traces, layout, { responsive: true, displayModeBar: false, doubleClick: "reset+autosize" });
     }
-    async resmooth(value) {
-      this.smoothing = value;
-      if (!this.drawn) return;
-      const Plotly = await loadPlotly();
-      this.average = { sum: 0, weight: 0 };
-      await Plotly.restyle(this.box, { y: [this.smooth(this.y)] }, [1]);
+    resmooth(value) {
+      return this.inTurn(async () => {
+        this.smoothing = value;
+        if (!this.drawn) return;
+        const Plotly = await loadPlotly();
+        this.average = { sum: 0, weight: 0 };
+        await Plotly.restyle(this.box, { y: [this.smooth(this.y)] }, [1]);
+      });
     }
     async unzoom() {
       if (this.drawn) (await loadPlotly()).relayout(this.box, { "xaxis.autorange": true, "yaxis.autorange": true });
