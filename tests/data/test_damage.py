@@ -1,0 +1,48 @@
+"""Whatever a file holds, it gives rows with reasons or one sentence, never a traceback."""
+
+import json
+import random
+
+import pytest
+from test_formats import CASES
+
+from workbench.data.convert import convert
+from workbench.data.quality import inspect
+from workbench.errors import UserError
+
+_JUNK = [None, 1, 1.5, True, "", [], {}, [None], {"a": 1}, ["a"], [["a", "b"]], [{}], [{"role": "user"}], "\x00",
+         float("nan")]  # fmt: skip
+_BYTES = [b"", b'"', b"\xff", b"{", b"]", b",", b"\n", b"\0", b"\\"]
+
+
+def _damaged(draw: random.Random, value):
+    if draw.random() < 0.06:
+        return draw.choice(_JUNK)
+    if isinstance(value, dict):
+        kept = {key: _damaged(draw, inner) for key, inner in value.items()}
+        if kept and draw.random() < 0.1:
+            del kept[draw.choice(list(kept))]
+        return kept
+    if isinstance(value, list):
+        return [_damaged(draw, inner) for inner in value] * draw.choice([1] * 19 + [2])
+    return value
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_damaged_file_never_ends_in_a_traceback(seed, tmp_path):
+    draw = random.Random(seed)
+    rows = [_damaged(draw, draw.choice(CASES)[1]) for _ in range(12)]
+    text = json.dumps(rows, indent=draw.choice([None, 1])) if seed % 3 == 0 else "\n".join(map(json.dumps, rows))
+    data = text.encode(draw.choice(["utf-8", "utf-8", "gb18030", "utf-16"]))
+    for _ in range(draw.choice([0, 1, 5])):
+        at = draw.randrange(len(data))
+        data = data[:at] + draw.choice(_BYTES) + data[at + draw.choice([0, 1, 7]) :]
+    path = tmp_path / f"a.{draw.choice(['json', 'jsonl', 'csv', 'txt', 'data'])}"
+    path.write_bytes(data)
+    report, statistics = inspect(path)
+    told = report.to_json("zh")
+    assert json.dumps([told, statistics]) and len(told["bad"]) == report.rows_bad
+    try:
+        convert(path, tmp_path / "out.jsonl", draw.choice(["canonical", "alpaca", "openai", "claude", "llama3"]))
+    except UserError as error:
+        assert error.text("zh")
