@@ -74,8 +74,7 @@ def test_a_preset_fills_the_form_and_marks_what_differs():
 )
 def test_a_wrong_value_is_refused_at_its_own_field_never_rounded(path, value, words):
     update = built().check(path, value)
-    text = update["info"].replace("\\", "")
-    assert all(word in text for word in words)
+    assert all(word in update["info"] for word in words)
     assert update["elem_classes"] == ["wb-bad-knob"]
 
 
@@ -86,7 +85,7 @@ def test_a_field_returns_to_its_help_when_it_is_right_again():
 
 def test_a_refusal_stands_at_the_knob_it_names_and_touches_no_value():
     form = built()
-    updates = form.refuse(UserError("spec.bad_value", path="adapter.r", value="<b>*x*", allowed="1"))
+    updates = form.refuse(UserError("spec.bad_value", path="adapter.r", value="**x** [a](http://b)", allowed="1"))
     named = dict(zip(form.fields, updates, strict=True))
     assert "adapter\\.r" in named["adapter.r"]["info"] and "\\<b\\>\\*x\\*" in named["adapter.r"]["info"]
     assert all("value" not in update for update in updates)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from workbench.errors import UserError
 
-DEFAULT_STEPS = 1700
+DEFAULT_STEPS = 2400
 
 
 def _parser() -> argparse.ArgumentParser:

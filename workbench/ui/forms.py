@@ -95,7 +95,7 @@ class Form:
         wrong = str(error.params.get("path", ""))
         text = error.text(self.t.language)
         return [
-            gr.update(info=_markdown(text), elem_classes=["wb-bad-knob"]) if path == wrong else gr.skip()
+            gr.update(info=_inert(text), elem_classes=["wb-bad-knob"]) if path == wrong else gr.skip()
             for path in self.fields
         ]
 
@@ -110,14 +110,18 @@ class Form:
 
     def _look(self, item: Knob, value: Any, refusal: str) -> dict[str, Any]:
         if refusal:
-            return {"info": _markdown(refusal), "elem_classes": ["wb-bad-knob"]}
+            return {"info": _inert(refusal), "elem_classes": ["wb-bad-knob"]}
         changed = value != item.default
         return {"info": _info(item, self.t), "elem_classes": ["wb-changed-knob"] if changed else []}
 
 
-def _markdown(text: str) -> str:
-    """A sentence with a user's value in it for `info`, which is rendered as Markdown."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|~$" else sign for sign in text)
+# `info` escapes tags but has bold, code and links of its own, without a way to escape them: signs that look the same.
+_INERT = str.maketrans({"*": "\u2217", "`": "\u02bc", "[": "\uff3b"})
+
+
+def _inert(text: str) -> str:
+    """A sentence with a user's value in it, for `info`."""
+    return text.translate(_INERT)
 
 
 def build(stage: str, model: type[BaseModel], t: Texts, *, values: Mapping[str, Any] | None = None) -> Form:

@@ -20,12 +20,14 @@ class Words:
 
     def __init__(self):
         self.asked = []
-        self.gate = threading.Event()
+        self.begun, self.gate = threading.Event(), threading.Event()
+        self.begun.set()
         self.gate.set()
         self.broken = {}
 
     def compare(self, histories, columns, options, model, cancel):
         self.asked.append((histories, list(columns), options, model))
+        self.begun.wait(30)
         for number, name in enumerate(columns):
             if name in self.broken:
                 yield Delta(number, "", True, self.broken[name])
@@ -67,7 +69,11 @@ def test_every_column_is_asked_with_its_own_history(tab):
 
 
 def test_the_box_is_emptied_once_and_the_buttons_change_at_both_ends(tab):
-    updates = ask(tab, " who? ")
+    tab.engine.begun.clear()
+    asking = tab.ask(KEY, " who? ", ["base"], *OPTIONS)
+    updates = [next(asking)]
+    tab.engine.begun.set()
+    updates += asking
     assert updates[0][:2] == ["", ""]
     assert [updates[0][2]["interactive"], updates[0][3]["interactive"]] == [True, False]
     assert [updates[-1][2]["interactive"], updates[-1][3]["interactive"]] == [False, True]
@@ -76,9 +82,11 @@ def test_the_box_is_emptied_once_and_the_buttons_change_at_both_ends(tab):
 
 
 def test_a_column_without_news_is_left_alone(tab):
+    tab.engine.begun.clear()
     tab.engine.gate.clear()
     updates = tab.ask(KEY, "q", ["base", "a"], *OPTIONS)
     next(updates)
+    tab.engine.begun.set()
     second = next(updates)  # base has begun, a has not
     assert second[4][1]["content"] == "base says"
     assert second[5] == gr.skip() and second[9] == gr.skip()

@@ -16,7 +16,8 @@ HOW = ("", "")  # format and encoding are found out
 
 
 @pytest.fixture
-def tab(home):
+def tab(home, monkeypatch):
+    monkeypatch.setattr(data, "_AT_ONCE_SECONDS", 30.0)  # however busy the machine is
     with gr.Blocks():
         return data.build(App(home), Texts("en"))
 
@@ -48,6 +49,7 @@ def test_a_chosen_file_is_reported_and_its_first_page_shown(tab, put):
 
 def test_pages_turn_within_their_bounds_and_can_show_bad_rows_only(tab, put):
     name = put("a.jsonl", *rows(20), "{broken")
+    tab.look(name, *HOW)
     page, _, number = tab.turn(name, *HOW, "all", 1, 1, step=1)
     assert (listed(page), number) == ([16, 17, 18, 19, 20, 21], 2)
     assert tab.turn(name, *HOW, "all", 2, 1, step=1)[2] == 2
@@ -63,6 +65,7 @@ def test_a_clicked_row_is_marked_and_painted_as_it_trains(tab, put, tiny_model):
     from workbench.data.render import render
 
     name, model = put("a.jsonl", *rows(3)), str(tiny_model())
+    tab.look(name, *HOW)
     row, tokens, page, *_ = tab.choose(name, *HOW, "all", 1, 1, model, "", 1024, SimpleNamespace(row=2))
     rendered = render(load(tab.files.locate(name)).records[1], AutoTokenizer.from_pretrained(model), 1024)
     assert row == 2 and 'data-row="2" aria-selected="true"' in page
@@ -73,12 +76,15 @@ def test_a_clicked_row_is_marked_and_painted_as_it_trains(tab, put, tiny_model):
 
 def test_a_row_that_cannot_be_shown_says_why(tab, put, tiny_model):
     name, model = put("a.jsonl", *rows(1), {"query": "x", "response": ""}), str(tiny_model())
+    tab.look(name, *HOW)
     assert "“response” is empty" in tab.paint(name, *HOW, 2, model, "", 1024)
     assert "There is no row 3" in tab.paint(name, *HOW, 3, model, "", 1024)
     assert "Choose or upload a data file first." in tab.paint(None, *HOW, 1, model, "", 1024)
     assert "There is no model folder" in tab.paint(name, *HOW, 1, "/nope", "", 1024)
     assert "Nothing of this row would be learned" in tab.paint(name, *HOW, 1, model, "", 8)
     text = put("t.jsonl", {"prompt": "a", "chosen": "b", "rejected": "c"})
+    tab.look(text, *HOW)
+    assert "class=\"wb-raw\"" in tab.paint(text, *HOW, 1, model, "", 1024)
     assert 'role="alert"' in tab.paint(text, *HOW, 1, model, "", 1024)
 
 

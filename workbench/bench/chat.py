@@ -1,0 +1,117 @@
+"""Columns of the embedded model's shape, timed: several in one batch against one, ours against PEFT's own mixed batch."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+TOKENS = 96
+_PROMPT = list(range(1, 31))
+_RANK = 16
+_COLUMNS: dict[str, list[int | None]] = {
+    "base": [None], "one adapter": [0], "base + 1": [None, 0], "base + 3": [None, 0, 1, 2],
+}  # fmt: skip
+
+
+def compare(rounds: int = 7, threads: int = 1) -> dict[str, Any]:
+    """Milliseconds per token by columns (smallest and median of the rounds, taken in turn) and the ratios to one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return _measured(Path(folder), rounds)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _measured(folder: Path, rounds: int) -> dict[str, Any]:
+    from workbench.models.adapters import AdapterRef, attach
+    from workbench.models.generate import Sampling, generate
+    from workbench.models.trees import tree
+
+    model = _model()
+    bench_tree, ids, attached = tree(model), [], []
+    for number in range(3):
+        ref = AdapterRef(str(number), _adapter(model, folder / str(number)))
+        began = time.perf_counter()
+        bench_tree, adapter = attach(bench_tree, ref)
+        attached.append((time.perf_counter() - began) * 1e3)
+        ids.append(adapter)
+
+    def ours(columns: list[str | None]) -> None:
+        prompts = [_PROMPT] * len(columns)
+        options = {"adapters": columns, "sampling": Sampling(max_tokens=TOKENS), "stop_ids": frozenset()}
+        generate(bench_tree, _Tokenizer, prompts, **options)
+
+    def pefts(columns: list[str | None]) -> None:
+        import torch
+
+        options: dict[str, Any] = {"max_new_tokens": TOKENS, "min_new_tokens": TOKENS, "do_sample": False}
+        if len(columns) > 1:
+            options["adapter_names"] = [name or "__base__" for name in columns]
+        else:
+            bench_tree.set_adapter(columns[0], inference_mode=True)
+        with torch.inference_mode():
+            bench_tree.generate(input_ids=torch.tensor([_PROMPT] * len(columns)), pad_token_id=0, **options)
+
+    ways: dict[str, tuple[Callable[[list[str | None]], None], str]] = {name: (ours, name) for name in _COLUMNS}
+    ways |= {f"peft: {name}": (pefts, name) for name in ("one adapter", "base + 3")}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):  # the first warms up
+        for name, (run, columns) in ways.items():
+            began = time.perf_counter()
+            run([None if item is None else ids[item] for item in _COLUMNS[columns]])
+            if number:
+                times[name].append((time.perf_counter() - began) / TOKENS * 1e3)
+    one = times["one adapter"]
+    return {
+        "ms_per_token": {name: {"min": min(row), "median": statistics.median(row)} for name, row in times.items()},
+        "ratio_to_one_adapter": {
+            name: statistics.median(a / b for a, b in zip(times[name], one, strict=True)) for name in _COLUMNS
+        },
+        "ratio_of_peft": statistics.median(
+            a / b for a, b in zip(times["peft: base + 3"], times["peft: one adapter"], strict=True)
+        ),
+        "attach_ms": attached,
+    }
+
+
+class _Tokenizer:
+    """As much as decoding ids needs."""
+
+    pad_token_id = 0
+    eos_token_id = None
+
+
+def _model() -> Any:
+    """Random weights in the embedded model's shape."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(
+        "qwen3", hidden_size=256, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, head_dim=64,
+        intermediate_size=704, vocab_size=4096, tie_word_embeddings=True, max_position_embeddings=1024,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+
+
+def _adapter(model: Any, folder: Path) -> Path:
+    from peft import LoraConfig, get_peft_model
+
+    from workbench.models.trees import tree
+
+    config = LoraConfig(r=_RANK, lora_alpha=2 * _RANK, target_modules="all-linear", init_lora_weights=False)
+    get_peft_model(tree(model), config).save_pretrained(folder)
+    return folder
+
+
+if __name__ == "__main__":
+    print(json.dumps(compare(), indent=2))
