@@ -46,7 +46,10 @@ def test_every_verb_explains_itself_in_both_languages(call, monkeypatch, verb, l
     ("arguments", "says"),
     [
         (["trian"], "There is no verb “trian”. Did you mean: train? `workbench --help` lists all."),
-        (["runs", "--jsn"], "`workbench runs` has no option “--jsn”. Did you mean: --json? See `workbench runs --help`."),
+        (
+            ["runs", "--jsn"],
+            "`workbench runs` has no option “--jsn”. Did you mean: --json? See `workbench runs --help`.",
+        ),
         (["stop"], "`workbench stop` needs RUN; see `workbench stop --help`."),
         (["stop", "x", "--home"], "`workbench stop`: the option --home is not used as it should be"),
         (["stop", "nope"], "There is no run “nope” in this workspace. Nearest: -."),

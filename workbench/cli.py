@@ -1,4 +1,4 @@
-"""Arguments -> a verb -> an exit code: 0 done, 2 the user's input is wrong (one line on stderr), 1 a defect or a failure."""
+"""Arguments -> a verb -> an exit code: 0 done, 2 wrong input (one line on stderr), 1 a defect or a run that failed."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _say(_usage(error).text(lang), 2)
     except (click.Abort, KeyboardInterrupt):
         return _say(t("cli.interrupted"), 130)
-    except (BrokenPipeError, SystemExit):  # `workbench runs | head` has seen enough; click turns the first into the second
+    except (
+        BrokenPipeError,
+        SystemExit,
+    ):  # `workbench runs | head` has seen enough; click turns the first into the second
         return 0
     except OSError as error:
         if error.filename is None or error.errno not in _REFUSED:

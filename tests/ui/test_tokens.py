@@ -53,7 +53,9 @@ def document(*tokens, cut=()):
 
 
 def test_neighbours_of_one_kind_are_merged_when_a_row_is_long():
-    row = document((1, "<s>", False), (2, "a", False), (3, "b", False), (4, "c", True), (5, "d", True), cut=[(6, "e", True)])
+    row = document(
+        (1, "<s>", False), (2, "a", False), (3, "b", False), (4, "c", True), (5, "d", True), cut=[(6, "e", True)]
+    )
     assert spans(row, frozenset({1}), merged=True) == [
         Span("plain special", (1,), "<s>"),
         Span("plain", (2, 3), "ab"),

@@ -70,7 +70,9 @@ def test_convert_writes_the_other_schema_and_its_report(call_json, write_lines, 
 
 def test_convert_maps_columns_by_hand(call_json, write_lines, tmp_path):
     path = write_lines("t.jsonl", {"frage": "甲", "antwort": "乙"})
-    report = call_json("convert", path, "o.jsonl", "--to", "alpaca", "--map", "prompt=frage", "--map", "response=antwort")
+    report = call_json(
+        "convert", path, "o.jsonl", "--to", "alpaca", "--map", "prompt=frage", "--map", "response=antwort"
+    )
     assert report["format"] == "mapped"
     assert rows_of(tmp_path / "o.jsonl") == [{"instruction": "甲", "input": "", "output": "乙"}]
 

@@ -148,7 +148,16 @@ def test_the_help_lists_every_knob_with_range_and_default(call, monkeypatch):
 
 def test_chat_answers_every_prompt_in_every_column(train, call, call_json, tiny_model, write_lines):
     assert train("training.max_steps=3", "training.save_steps=2", "training.learning_rate=0.05", "--run", "a")[0] == 0
-    columns = ("--adapter", "base", "--adapter", "a", "--adapter", "a/checkpoint-2", "--adapter", "./workspace/runs/a/adapter")
+    columns = (
+        "--adapter",
+        "base",
+        "--adapter",
+        "a",
+        "--adapter",
+        "a/checkpoint-2",
+        "--adapter",
+        "./workspace/runs/a/adapter",
+    )
     short = ("--model", tiny_model(), "--max-tokens", "6")
     file = write_lines("p.jsonl", '"你好"', '["a", "b", "c"]')
     document = call_json("chat", *columns, *short, "--prompt", "who?", "--prompts", file)

@@ -1,6 +1,6 @@
 """Questions and each column's answers -> conversations kept on the server, so that a refreshed page shows them again.
 
-An answer is made in a thread of its own and written here; pages follow it. One that is reloaded meanwhile misses nothing.
+An answer is made in a thread of its own and written here; pages follow it, and one that is reloaded misses nothing.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Conversation:
     def history(self, column: str) -> list[dict[str, str]]:
         """The messages that a column is asked with: its own answers, ending with the open question.
 
-        A column that joined later takes the answers of the first column that has one; a turn nobody answered is left out.
+        A column that joined later takes the first answer that there is; a turn nobody answered is left out.
         """
         messages: list[dict[str, str]] = []
         for turn in self.turns[:-1]:

@@ -50,7 +50,7 @@ def _reasons(report: Report, t: Texts) -> str:
     for bad in report.bad[:_REASONS_SHOWN]:
         key = "dataset.at" if bad.line else "dataset.at_row"
         where, why = t(key, row=bad.row, line=bad.line), bad.reason.text(t.language)
-        lines.append(f'<li>{_row_link(bad.row, where)} {plain(why)}</li>')
+        lines.append(f"<li>{_row_link(bad.row, where)} {plain(why)}</li>")
     if report.rows_bad > len(lines):
         lines.append(f"<li>{plain(t('dataset.more', count=report.rows_bad - len(lines)))}</li>")
     return f"<h4>{plain(t('dataset.reasons'))}</h4><ul>{''.join(lines)}</ul>"
@@ -96,7 +96,9 @@ def rows_html(items: Sequence[Item], chosen: int, t: Texts) -> str:
     for item in items:
         mark = ' aria-selected="true"' if item.row == chosen else ""
         kind = item.record.kind if item.record is not None else ""
-        label = plain(t(f"dataset.kinds.{kind}")) if kind else f'<span class="wb-poor">{plain(t("dataset.bad_row"))}</span>'
+        label = (
+            plain(t(f"dataset.kinds.{kind}")) if kind else f'<span class="wb-poor">{plain(t("dataset.bad_row"))}</span>'
+        )
         lines.append(
             f'<tr data-row="{item.row}"{mark}><td class="wb-num">{_row_link(item.row, str(item.row))}</td>'
             f"<td>{label}</td><td>{plain(summary(item))}</td></tr>"

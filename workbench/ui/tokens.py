@@ -76,7 +76,7 @@ def _legend(t: Texts, *, cut: bool) -> str:
 
 
 def _span(span: Span) -> str:
-    shown = plain(span.text).replace("\n", '<b>↵</b>\n').replace("\t", "<b>→</b>\t")
+    shown = plain(span.text).replace("\n", "<b>↵</b>\n").replace("\t", "<b>→</b>\t")
     if not span.text:  # a byte of a character that the token before it already shows
         shown = "<b>·</b>"
     return f'<i class="{span.kind}" title="{_title(span)}">{shown}</i>'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,7 +67,9 @@ def read_prompts(file: str) -> list[Prompt]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise UserError("cli.bad_prompt_line", path=file, line=line, value="\\x%02x" % error.object[error.start]) from None
+        raise UserError(
+            "cli.bad_prompt_line", path=file, line=line, value=f"\\x{error.object[error.start]:02x}"
+        ) from None
     except OSError as error:
         raise UserError("cli.unreadable", path=file, reason=error.strerror or str(error)) from None
     for number, line in enumerate(text.split("\n"), 1):
@@ -125,16 +126,17 @@ def _converse(terminal: Terminal, engine: Engine, columns: list[str], options: d
         try:
             for delta in engine.compare(asked, columns, options, section):
                 if delta.problem is not None:
-                    terminal.note(t("cli.chat.column", column=columns[delta.column], text=delta.problem.text(terminal.lang)))
+                    terminal.note(
+                        t("cli.chat.column", column=columns[delta.column], text=delta.problem.text(terminal.lang))
+                    )
                 elif len(columns) == 1 and not terminal.as_json:
                     _print_more(texts[0], delta.text)
                 texts[delta.column] = delta.text
         except KeyboardInterrupt:  # the answer so far stays; the conversation goes on
             terminal.note("")
         if not terminal.as_json:
-            print("" if len(columns) == 1 else "\n".join(
-                printable(t("cli.chat.column", column=name, text=text)) for name, text in zip(columns, texts, strict=True)
-            ))  # fmt: skip
+            named = [t("cli.chat.column", column=name, text=text) for name, text in zip(columns, texts, strict=True)]
+            print("" if len(columns) == 1 else printable("\n".join(named)))
         spoken.append({"prompt": question, "answers": texts})
         for history, text in zip(histories, texts, strict=True):
             if text:

@@ -24,7 +24,9 @@ def command(t: Translate, lang: str) -> click.Command:
     @verb(t, "convert", lang=lang)
     @click.argument("file", metavar="FILE")
     @click.argument("out", metavar="OUT")
-    @click.option("--to", "to", metavar="SCHEMA", required=True, help=t("cli.convert.to", styles=" ".join(styles.names())))
+    @click.option(
+        "--to", "to", metavar="SCHEMA", required=True, help=t("cli.convert.to", styles=" ".join(styles.names()))
+    )
     @click.option("--from", "source", metavar="SLUG", default=None, help=t("cli.convert.source"))
     @click.option("--encoding", default=None, help=t("cli.inspect.encoding"))
     @click.option("--map", "assigned", metavar="ROLE=COLUMN", multiple=True, help=t("cli.convert.map", roles=roles))

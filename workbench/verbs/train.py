@@ -30,7 +30,9 @@ def command(t: Translate, lang: str) -> click.Command:
     @click.argument("overrides", metavar="[SECTION.KNOB=VALUE]…", nargs=-1)
     @click.option("--run", "name", default=None, help=t("cli.train.run"))
     @click.option("--resume", is_flag=True, help=t("cli.train.resume"))
-    def train(terminal: Terminal, source: str | None, overrides: tuple[str, ...], name: str | None, resume: bool) -> int:
+    def train(
+        terminal: Terminal, source: str | None, overrides: tuple[str, ...], name: str | None, resume: bool
+    ) -> int:
         from workbench import runs
         from workbench.train.resume import check_resumable
 

@@ -95,7 +95,10 @@ def test_a_column_without_news_is_left_alone(tab):
 
 
 def test_what_cannot_be_asked_is_refused_and_the_question_kept(tab):
-    for question, columns, says in ((" ", ["base"], "Write a question first."), ("q", [], "Choose at least one column")):
+    for question, columns, says in (
+        (" ", ["base"], "Write a question first."),
+        ("q", [], "Choose at least one column"),
+    ):
         [update] = ask(tab, question, columns)
         assert says in update[1] and update[0] == gr.skip()
     [update] = list(tab.ask_again(KEY, ["base"], *OPTIONS))

@@ -84,7 +84,7 @@ def test_a_row_that_cannot_be_shown_says_why(tab, put, tiny_model):
     assert "Nothing of this row would be learned" in tab.paint(name, *HOW, 1, model, "", 8)
     text = put("t.jsonl", {"prompt": "a", "chosen": "b", "rejected": "c"})
     tab.look(text, *HOW)
-    assert "class=\"wb-raw\"" in tab.paint(text, *HOW, 1, model, "", 1024)
+    assert 'class="wb-raw"' in tab.paint(text, *HOW, 1, model, "", 1024)
     assert 'role="alert"' in tab.paint(text, *HOW, 1, model, "", 1024)
 
 

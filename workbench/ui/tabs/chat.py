@@ -108,7 +108,9 @@ def _options(tab: Chat, t: Texts) -> None:
         tab.temperature = gr.Slider(
             0, 2, 0, step=0.05, label=t("chat.temperature"), info=t("chat.temperature_help"), elem_id="chat-temperature"
         )
-        tab.top_p = gr.Slider(0.05, 1, 1, step=0.05, label=t("chat.top_p"), info=t("chat.top_p_help"), elem_id="chat-top-p")
+        tab.top_p = gr.Slider(
+            0.05, 1, 1, step=0.05, label=t("chat.top_p"), info=t("chat.top_p_help"), elem_id="chat-top-p"
+        )
         tab.max_tokens = gr.Number(
             256, precision=0, label=t("chat.max_tokens"), info=t("chat.max_tokens_help"), elem_id="chat-max-tokens"
         )
@@ -219,9 +221,7 @@ class Chat:
             return
         yield from self._asked(key, None, columns, options)
 
-    def _asked(
-        self, key: str, question: str | None, columns: list[str], options: Sequence[Any]
-    ) -> Iterator[list[Any]]:
+    def _asked(self, key: str, question: str | None, columns: list[str], options: Sequence[Any]) -> Iterator[list[Any]]:
         if not columns:
             yield self._refused(UserError("chat_tab.no_columns"))
             return

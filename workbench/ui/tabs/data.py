@@ -79,7 +79,13 @@ def _rows(tab: Data, t: Texts) -> None:
     shows = [(t("dataset.all"), "all"), (t("dataset.only_good"), "good"), (t("dataset.only_bad"), "bad")]
     with gr.Row(equal_height=True, elem_classes=["wb-pager"]):
         tab.show = gr.Dropdown(
-            shows, value="all", show_label=False, container=False, min_width=130, elem_id="data-show", label=t("dataset.show")
+            shows,
+            value="all",
+            show_label=False,
+            container=False,
+            min_width=130,
+            elem_id="data-show",
+            label=t("dataset.show"),
         )
         tab.back = gr.Button(t("dataset.previous"), size="sm", min_width=36, elem_id="data-back")
         tab.page = gr.Number(
@@ -93,7 +99,12 @@ def _rows(tab: Data, t: Texts) -> None:
     with gr.Row(elem_classes=["wb-fields"]):
         tab.row = gr.Number(1, precision=0, minimum=1, label=t("dataset.row"), min_width=90, elem_id="data-row")
         tab.model = gr.Dropdown(
-            ["embedded"], value="embedded", allow_custom_value=True, label=t("dataset.model"), min_width=130, elem_id="data-model"
+            ["embedded"],
+            value="embedded",
+            allow_custom_value=True,
+            label=t("dataset.model"),
+            min_width=130,
+            elem_id="data-model",
         )
         tab.template = gr.Dropdown(
             [(t("dataset.own_template"), ""), *((name, name) for name in styles.names())],
@@ -118,7 +129,9 @@ def _conversion(tab: Data, t: Texts) -> None:
     from workbench.data.writers import CONTAINERS
 
     with gr.Row(elem_classes=["wb-fields"]):
-        tab.to = gr.Dropdown(list(names()), value="messages", label=t("dataset.to"), info=t("dataset.to_help"), elem_id="data-to")
+        tab.to = gr.Dropdown(
+            list(names()), value="messages", label=t("dataset.to"), info=t("dataset.to_help"), elem_id="data-to"
+        )
         tab.container = gr.Dropdown(
             list(CONTAINERS), value=".jsonl", label=t("dataset.container"), min_width=110, elem_id="data-container"
         )
@@ -246,7 +259,14 @@ class Data:
 
     # -- rows -----------------------------------------------------------------------------------------------------
     def turn(
-        self, file: str | None, source: str, encoding: str, show: str, page: float | None, row: float | None, step: int = 0
+        self,
+        file: str | None,
+        source: str,
+        encoding: str,
+        show: str,
+        page: float | None,
+        row: float | None,
+        step: int = 0,
     ) -> list[Any]:
         """Another page, or other rows of the same file."""
         try:
