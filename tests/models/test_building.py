@@ -48,9 +48,8 @@ def test_attaching_for_a_chat_building_for_a_training_and_loading_exclude_each_o
 
     folder = tiny_model("qwen3")
     path = make_adapter(tmp_path / "adapter", folder)
-    for owner, name in (
-        (transformers.AutoModelForCausalLM, "from_pretrained"), (peft.PeftModel, "from_pretrained"), (sft, "peft_config"),
-    ):  # fmt: skip
+    loaders = [(transformers.AutoModelForCausalLM, "from_pretrained"), (peft.PeftModel, "from_pretrained")]
+    for owner, name in [*loaders, (sft, "peft_config")]:
         monkeypatch.setattr(owner, name, noting(f"{owner.__name__}.{name}", getattr(owner, name)))
 
     spec = parse({"model.path": str(folder), "training.max_steps": 1})

@@ -62,14 +62,14 @@ def _from_sources(text: str, home: Path | str, name: str, author: str, seed: int
         if error := loaded.report.error(source.path):
             raise error
         filled = _filled(loaded.records, loaded.rows, name, author)
-        records += _weighted(filled[: source.limit], source.weight, seed)
+        records += weighted(filled[: source.limit], source.weight, seed)
         whole = loaded.report if whole is None else whole.merged(loaded.report)
     if whole is None:
         raise UserError("data.no_file", path=text)
     return records, whole
 
 
-def _weighted(records: list[Record], weight: float, seed: int) -> list[Record]:
+def weighted(records: list[Record], weight: float, seed: int) -> list[Record]:
     """Every row int(weight) times, and a seeded draw for the fraction."""
     times, fraction = divmod(weight, 1)
     drawn = sorted(random.Random(seed).sample(range(len(records)), round(fraction * len(records))))

@@ -1,0 +1,81 @@
+"""A data file in the browser: upload, report, pages, one row token by token, conversion."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from workbench import presets
+from workbench.data.load import load
+from workbench.data.render import render
+
+pytestmark = pytest.mark.browser
+
+LONG = 120_000
+NASTY = '<img src=x onerror="alert(1)"> ${alert(1)}'
+
+
+@pytest.fixture
+def upload(tmp_path):
+    rows = [{"instruction": f"问题 {n}", "input": "", "output": f"回答 {n}"} for n in range(1, 31)]
+    rows[3] = {"instruction": NASTY, "input": "", "output": NASTY}
+    rows[6]["output"] = ""
+    path = tmp_path / "nasty <b>.jsonl"
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("language", "good", "bad"), [("en", "29 good rows", "1 bad rows"), ("zh", "可用 29 行", "不可用 1 行")])
+def test_an_uploaded_file_is_looked_at_row_by_row(visit, upload, server, language, good, bad):
+    page = visit(language, "data")
+    page.locator("#tab-data input[type=file]").first.set_input_files(upload)
+    report, listed = page.locator("#data-report"), page.locator("#data-rows")
+    expect(report).to_contain_text(good, timeout=30_000)
+    expect(report).to_contain_text(bad)
+    expect(listed.locator("tr")).to_have_count(15)
+    expect(listed).to_contain_text(NASTY)
+
+    # the row's tokens are those that train
+    listed.locator("tr").nth(3).click()
+    painted = page.locator("#data-tokens div.wb-tokens i")
+    painted.first.wait_for(timeout=LONG)
+    ids = painted.evaluate_all("spans => spans.map(span => parseInt(span.title))")
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(presets.embedded_model())
+    assert ids == render(load(upload).records[3], tokenizer, 1024).input_ids
+    assert page.locator("#tab-data img").count() == 0
+
+    # a bad row says why, from the report's link
+    report.locator("[data-row='7']").first.click()
+    expect(page.locator("#data-tokens [role=alert]")).to_contain_text("output")
+
+    page.locator("#data-forth").click()
+    expect(listed).to_contain_text("问题 20")
+    expect(page.locator("#data-page input")).to_have_value("2")
+
+
+def test_a_file_is_converted_and_downloaded(visit, upload, tmp_path):
+    page = visit("en", "data")
+    page.locator("#tab-data input[type=file]").first.set_input_files(upload)
+    expect(page.locator("#data-report")).to_contain_text("29 good rows", timeout=30_000)
+    page.locator("#data-convert").get_by_role("button").first.click()
+    page.locator("#data-to input").fill("sharegpt")
+    page.get_by_role("option", name="sharegpt", exact=True).click()
+    page.locator("#data-download").click()
+    link = page.locator("#data-result a[download]").first
+    link.wait_for(timeout=30_000)
+    with page.expect_download() as download:
+        link.click()
+    assert re.fullmatch(r"nasty _b_(-\d+)?\.sharegpt\.jsonl", download.value.suggested_filename)
+    download.value.save_as(tmp_path / "got.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "got.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 29 and rows[0]["conversations"][0] == {"from": "human", "value": "问题 1"}
+
+
+def test_the_tab_fits_a_telephone(visit, upload):
+    page = visit("zh", "data", width=390)
+    page.locator("#tab-data input[type=file]").first.set_input_files(upload)
+    expect(page.locator("#data-rows tr").first).to_be_visible(timeout=30_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
