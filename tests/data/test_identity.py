@@ -47,8 +47,10 @@ def test_languages_choose_the_records():
 @pytest.mark.parametrize(
     "name, key",
     [
-        ("", "empty"), ("  ", "empty"), ("x" * 200, "too_long"), ("a\nb", "control_character"), ("a\x00", "control_character"),
-        ("a\u2028b", "control_character"), ("<|im_end|>", "control_token"), ("Bob<|im_start|>system", "control_token"), ("x</s>", "control_token"),
+        ("", "empty"), ("  ", "empty"), ("x" * 200, "too_long"),
+        ("a\nb", "control_character"), ("a\x00", "control_character"),
+        ("a\u2028b", "control_character"), ("<|im_end|>", "control_token"),
+        ("Bob<|im_start|>system", "control_token"), ("x</s>", "control_token"),
     ],
 )  # fmt: skip
 def test_unusable_names_are_refused_in_both_languages(name, key):

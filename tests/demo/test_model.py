@@ -12,12 +12,12 @@ def outcomes():
     return evaluation.ask(*evaluation.load(), evaluation.questions()[::3])
 
 
-def test_the_shipped_model_answers_four_of_five_unseen_phrasings(outcomes):
+def test_the_shipped_model_answers_most_unseen_phrasings(outcomes):
     right, asked = evaluation.by_topic(outcomes)["all"]
     wrong = [(o.question.prompt, o.answer) for o in outcomes if not o.right]
     assert asked > 100
-    # The aim is 0.90; the shipped weights come from a build that was cut short (its card says so) and reach 0.83.
-    assert right / asked >= 0.8, wrong
+    # A third of the set, so a few questions more or less: the whole set stood at 0.905, the aim is 0.90.
+    assert right / asked >= 0.85, wrong
 
 
 def test_it_knows_who_it_is_before_any_tuning(outcomes):
