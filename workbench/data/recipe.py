@@ -1,4 +1,4 @@
-"""Steps (take, edit, delete, repair, deduplicate, shuffle, cap, split) -> rows of a new data set that can be made again.
+"""Steps (take, edit, delete, repair, deduplicate, shuffle, cap, split) -> a new data set that can be made again.
 
 A recipe is a list of plain mappings, kept as NAME.recipe.json beside the rows it made; running it again on the same
 sources gives the same bytes.
