@@ -87,7 +87,8 @@ def test_a_refusal_stands_at_the_knob_it_names_and_touches_no_value():
     form = built()
     updates = form.refuse(UserError("spec.bad_value", path="adapter.r", value="**x** [a](http://b)", allowed="1"))
     named = dict(zip(form.fields, updates, strict=True))
-    assert "adapter\\.r" in named["adapter.r"]["info"] and "\\<b\\>\\*x\\*" in named["adapter.r"]["info"]
+    text = named["adapter.r"]["info"]
+    assert "adapter.r" in text and "**" not in text and "[" not in text
     assert all("value" not in update for update in updates)
 
 
