@@ -54,7 +54,7 @@ class Hub:
 
     def load(self, section: ModelSection, *, progress: OnProgress | None = None) -> Base:
         """The base model with frozen weights in eval mode. Raises UserError for a model that cannot be had."""
-        report = progress or _silent
+        report = _rising(progress or _silent)
         report(0.0)
         path = self.resolve_path(section.path, progress=report)
         device = _device(section.device)
@@ -104,6 +104,18 @@ def release_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def _rising(report: OnProgress) -> OnProgress:
+    """Never backwards: a download's total grows with each file that is found."""
+    highest = 0.0
+
+    def tell(fraction: float) -> None:
+        nonlocal highest
+        highest = max(highest, fraction)
+        report(highest)
+
+    return tell
 
 
 def _silent(fraction: float) -> None:

@@ -152,7 +152,8 @@ def _bar(terminal: Terminal) -> Iterator[OnProgress]:
             waiting = False
             bar.total = progress.total_steps
             bar.initial = progress.step  # a resumed run's speed counts from here
-            bar.start_t = time.time()
+            # Both, or tqdm takes a short run for one that was never shown and closes without its last line.
+            bar.start_t = bar.last_print_t = time.time()
         bar.set_description_str(terminal.t(f"cli.train.phases.{progress.phase}"), refresh=False)
         if progress.loss is not None:
             speed = f"{progress.tokens_per_second:.0f} tok/s" if progress.tokens_per_second else ""
