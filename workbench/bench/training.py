@@ -1,7 +1,7 @@
 """The demo's rows trained for some steps by us, by TRL's SFTTrainer and by a hand-written loop, timed in turn.
 
-One thread, the same rows, the same adapter, the same first seed. Each way is timed by its thread's own clock (on a shared
-machine the wall clock tells more about its other guests) and by the wall; loading and building are left out.
+One thread, the same rows, the same adapter, the same first seed. Each way is timed by its thread's own clock (on a
+shared machine the wall clock tells more about its other guests) and by the wall; loading and building are left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WAYS = ("ours", "sft_defaults", "sft_no_checkpointing", "hand_written")
 def compare(steps: int = 30, rounds: int = 3, model: str = "embedded") -> dict[str, Any]:
     """Milliseconds per step of each way (CPU and wall, median of the rounds), and our time as a ratio to theirs.
 
-    sft_defaults: gradient checkpointing and bf16 autocast, as SFTConfig has them. sft_no_checkpointing: neither of them.
+    sft_defaults: gradient checkpointing and bf16 autocast, as SFTConfig has them. sft_no_checkpointing: neither.
     """
     import torch
 
