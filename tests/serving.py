@@ -1,10 +1,12 @@
 """A free port -> a server process of its own with a workspace of its own, as a user starts it."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def write_recipe(home: Path, *, max_steps: int, every: int) -> None:
+    """The workspace's own `identity` preset: the shipped recipe with fewer steps."""
+    recipe = {
+        "stage": "sft",
+        "data": {"max_length": 256},
+        "adapter": {"r": 16, "lora_alpha": 32},
+        "training": {"learning_rate": 0.004, "max_steps": max_steps, "save_steps": 20},
+        "probes": {"path": "identity", "every": every},
+    }
+    (home / "presets").mkdir(parents=True, exist_ok=True)
+    (home / "presets" / "identity.yaml").write_text(json.dumps(recipe))
 
 
 @contextmanager

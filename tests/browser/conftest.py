@@ -1,12 +1,11 @@
 """Real Chromium against a real server; whatever the page throws, or asks of another host, fails the test."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import serving
+from serving import serving, write_recipe
 
 WIDE = {"width": 1280, "height": 900}
 
@@ -35,18 +34,6 @@ def server(tmp_path_factory) -> Iterator[tuple[str, Path]]:
     write_recipe(home, max_steps=40, every=10)
     with serving(home) as (address, _):
         yield address, home
-
-
-def write_recipe(home: Path, *, max_steps: int, every: int) -> None:
-    recipe = {
-        "stage": "sft",
-        "data": {"max_length": 256},
-        "adapter": {"r": 16, "lora_alpha": 32},
-        "training": {"learning_rate": 0.004, "max_steps": max_steps, "save_steps": 20},
-        "probes": {"path": "identity", "every": every},
-    }
-    (home / "presets").mkdir(parents=True, exist_ok=True)
-    (home / "presets" / "identity.yaml").write_text(json.dumps(recipe))
 
 
 @pytest.fixture

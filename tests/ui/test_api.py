@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -120,8 +121,8 @@ def test_files_are_inspected_previewed_and_converted(english, rows, server):
     assert len(seen["input_ids"]) == len(seen["labels"]) == len(seen["tokens"])
     assert {label == -100 for label in seen["labels"]} == {True, False}
     converted = english.predict(file=handle_file(rows), to="messages", options={}, api_name="/convert")
-    path = converted["path"] if isinstance(converted, dict) else converted
-    lines = [json.loads(line) for line in open(path, encoding="utf-8")]
+    path = Path(converted["path"] if isinstance(converted, dict) else converted)
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [message["role"] for message in lines[0]["messages"]] == ["user", "assistant"]
 
 

@@ -49,8 +49,8 @@ NAMES = frozenset(
         sharegpt messages Hugging Face CPU GPU auto cpu cuda mps xpu nf4 int8 QLoRA bfloat16 float32 float16 none name
         author NAME AUTHOR identity zh en all linear q_proj v_proj k_proj o_proj true gaussian orthogonal cosine
         constant_with_warmup constant polynomial inverse_sqrt adamw_torch adamw_torch_fused adafactor sgd adamw_8bit
-        paged_adamw_8bit embedded English Python spec data train workbench Who are you Top top temperature token base Enter
-        Shift ID""",
+        paged_adamw_8bit embedded English Python spec data train workbench Who are you Top top temperature token base
+        Enter Shift ID""",
     )
 )
 # Values and templates that no one reads: element classes, and what a component holds before it is filled.
