@@ -11,10 +11,6 @@ from workbench.specs import parse
 
 pytestmark = pytest.mark.browser
 
-pytestmark = pytest.mark.skip(
-    reason="not green yet: looks for the chart's points on an element that has none; to be mended, not left"
-)
-
 LONG = 120_000
 ZOOM = "[...document.querySelector('#runs-chart').layout.xaxis.range]"
 POINTS = "(document.querySelector('#runs-chart').data?.[1]?.x.length ?? 0)"

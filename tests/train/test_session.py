@@ -345,3 +345,18 @@ def test_a_turn_is_given_up_when_a_stop_is_asked_for(home):
     with FileLock(home / LOCK), pytest.raises(Cancelled), turn(home, lambda: next(answers), lambda: waits.append(1)):
         raise AssertionError("the lock was held by somebody else")
     assert waits == [1]
+
+
+def test_the_training_thread_of_the_queue_draws_the_same_curve(new_run, hub, home, spec):
+    from workbench.jobs import Jobs
+
+    here = new_run("here")
+    train(here, hub=hub)
+    jobs = Jobs(home, hub)
+    run = jobs.submit(spec(), name="there")
+    other = jobs.submit(spec(**{"training.max_steps": 1}), name="after")
+    with jobs._changed:
+        assert jobs._changed.wait_for(lambda: not jobs._waiting and jobs._current is None, timeout=600)
+    jobs.close()
+    assert (run.state()["state"], other.state()["state"]) == ("finished", "finished")
+    assert curve(run) == curve(here)

@@ -99,6 +99,7 @@ def _ours(spec: Any, base: Any, rows: list[Any], folder: Path) -> Callable[[], A
 
 def _trl(spec: Any, base: Any, rows: list[Any], folder: Path, **changes: Any) -> Callable[[], Any]:
     from datasets import Dataset
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
 
     from workbench.models.trees import tree
@@ -113,6 +114,7 @@ def _trl(spec: Any, base: Any, rows: list[Any], folder: Path, **changes: Any) ->
         processing_class=copy.deepcopy(base.tokenizer),
         peft_config=peft_config(spec.adapter),
     )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)  # it prints to stdout, where the report goes
     return trainer.train
 
 
