@@ -79,6 +79,7 @@ def test_stop_ends_a_long_answer_and_keeps_what_was_said(visit, babbler):
 def test_a_dialogue_goes_on_and_retry_answers_its_last_question(visit, babbler):
     page = visit("en", "chat")
     ask(page, "My name is Tom.")
+    expect(page.locator("#chat-stats-0")).to_contain_text("tokens/s", timeout=LONG)
     expect(page.locator("#chat-send")).to_be_enabled(timeout=LONG)
     ask(page, "What is my name?")
     expect(answers(page, 0)).to_have_count(2, timeout=LONG)
@@ -87,6 +88,16 @@ def test_a_dialogue_goes_on_and_retry_answers_its_last_question(visit, babbler):
     expect(page.locator("#chat-send")).to_be_enabled(timeout=LONG)
     expect(answers(page, 0)).to_have_count(2)
     expect(answers(page, 0).nth(1)).to_contain_text("Tom")
+
+
+def test_a_question_asked_before_the_page_has_settled_is_answered(visit, babbler):
+    page = visit("en", "chat")
+    page.evaluate("sessionStorage.clear()")
+    page.reload(wait_until="commit")
+    box = page.locator("#chat-question textarea")
+    box.fill("Who are you?")
+    box.press("Enter")
+    expect(answers(page, 0)).to_contain_text("Quillet", timeout=LONG)
 
 
 def test_what_is_typed_stays_text(visit, babbler):

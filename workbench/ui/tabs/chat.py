@@ -28,14 +28,15 @@ SLOTS = 4
 CHIPS = ("one", "two", "three", "four", "five", "six")
 _REFRESH_SECONDS = 3.0
 _UPDATE_SECONDS = 0.1  # faster updates arrive late: the browser cannot draw them
-# Each browser tab keeps an id of its own through reloads; the conversation itself stays on the server.
-_OWN_ID = """() => {
+# Each browser tab keeps an id of its own through reloads; the conversation itself stays on the server. Every event asks
+# the browser for it: a field that the page's load event fills would be empty for whoever is faster than that event.
+_OWN_ID = """(_, ...values) => {
   let id = sessionStorage.getItem('workbench-chat');
   if (!id) {
     id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
     sessionStorage.setItem('workbench-chat', id);
   }
-  return id;
+  return values.length ? [id, ...values] : id;
 }"""
 
 
@@ -127,9 +128,10 @@ def _options(tab: Chat, t: Texts) -> None:
 
 def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    own = quiet | {"js": _OWN_ID}  # events whose first input is the conversation's id
     view = [*tab.boxes, *tab.bots, *tab.stats]
     # Visitors do not wait for each other here; the engine puts their requests in order.
-    asking = quiet | {"concurrency_limit": None}
+    asking = own | {"concurrency_limit": None}
     outputs = [tab.question, tab.problem, tab.stop, tab.send, *tab.bots, *tab.stats]
     options = [tab.columns, tab.system, tab.temperature, tab.top_p, tab.max_tokens, tab.seed, tab.model]
     for trigger in (tab.send.click, tab.question.submit):
@@ -137,12 +139,12 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
     for chip in chips:
         chip.click(tab.ask, [tab.id, chip, *options], outputs, **asking)
     tab.retry.click(tab.ask_again, [tab.id, *options], outputs, **asking)
-    tab.stop.click(tab.stop_asking, tab.id, None, queue=False, **quiet)
-    tab.clear.click(tab.begin_afresh, [tab.id, tab.columns], [tab.problem, *view], **quiet)
-    tab.columns.change(tab.show, [tab.id, tab.columns], view, **quiet)
+    tab.stop.click(tab.stop_asking, tab.id, None, queue=False, **own)
+    tab.clear.click(tab.begin_afresh, [tab.id, tab.columns], [tab.problem, *view], **own)
+    tab.columns.change(tab.show, [tab.id, tab.columns], view, **own)
     gr.Timer(_REFRESH_SECONDS).tick(tab.refresh, None, tab.columns, **quiet)
-    # When the page is loaded the browser's id arrives, and with it what was said before a reload.
-    opened = gr.context.Context.root_block.load(tab.open, tab.id, [tab.id, tab.columns, *view], js=_OWN_ID, **quiet)
+    # A page that was loaded shows what was said before, and goes on with what is being answered.
+    opened = gr.context.Context.root_block.load(tab.open, tab.id, [tab.columns, *view], **own)
     opened.then(tab.follow, tab.id, outputs, **asking)
 
 
@@ -174,10 +176,12 @@ class Chat:
 
     # -- what is shown --------------------------------------------------------------------------------------------
     def open(self, key: str) -> list[Any]:
-        """A page that was loaded: its id, its columns and what was said under it."""
+        """A page that was loaded: its columns and what was said under its id."""
         talk = self.talks.get(key)
         choices = self.found.choices(self.t("chat.base"))
-        return [key, gr.update(choices=choices, value=talk.columns), *self.show(key, talk.columns)]
+        # A fresh conversation leaves the box alone: the visitor may have chosen columns before this answer arrives.
+        kept = {} if talk.columns == ["base"] else {"value": talk.columns}
+        return [gr.update(choices=choices, **kept), *self.show(key, talk.columns)]
 
     def show(self, key: str, columns: list[str]) -> list[Any]:
         """Boxes, dialogues and figures of the chosen columns."""
