@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workbench.data.formats import detect, schemas
+from workbench.data.formats import detect, schemas, turns
 from workbench.data.load import load
 from workbench.data.records import Conversation, Feedback, Message, Preference, Text
 
@@ -121,6 +121,7 @@ CASES = [
                            "appropriately completes the request.\n\n### Instruction:\n甲\n\n### Response:",
                            "responses_and_scores": [
         {"response": "丙", "score": "3"}, {"response": "乙", "score": "9"}]}, pair()),
+    ("comparison_scores", {"user_input": "甲", "completion_a": "乙", "completion_b": "丙"}, pair()),
     ("hh_rlhf", {"chosen": HH + "乙", "rejected": HH + "丙"}, pair()),
     ("preference", {"prompt": "甲", "chosen": "乙", "rejected": "丙"}, pair()),
     ("preference", {"question": "甲", "chosen": "乙", "rejected": "丙"}, pair()),
@@ -145,6 +146,11 @@ CASES = [
      Feedback((Message("user", "甲"),), (Message("assistant", "乙"),), True)),
     ("kto", {"conversations": FROM, "kto_tag": False},
      Feedback((Message("user", "甲"),), (Message("assistant", "乙"),), False)),
+    ("kto", {"instruction": "译", "input": "雨", "output": "rain", "kto_tag": False},
+     Feedback(joined("译", "雨", "rain").messages[:1], (Message("assistant", "rain"),), False)),
+    ("kto", {"query": "丙", "response": "丁", "history": [["甲", "乙"]], "label": True},
+     Feedback(TWO.messages[:3], TWO.messages[3:], True)),
+    ("alpaca", {"instruction": "甲", "input": "", "output": "乙", "label": 1}, TALK),
     ("response_pairs", {"question": "甲", "response_j": "乙", "response_k": "丙"}, pair()),
     ("raw_text", {"text": "甲乙"}, Text("甲乙")),
     ("raw_text", "甲乙", Text("甲乙")),
@@ -258,3 +264,13 @@ def test_a_forced_format_is_used_instead_of_the_detected_one(tmp_path):
     path.write_text(json.dumps({"input": "User: a", "instruction": "b", "output": "c"}), encoding="utf-8")
     assert load(path).report.format == "guanaco_chat"
     assert load(path, source="alpaca").records[0].messages[0].content == "b\nUser: a"
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [(name, "user") for name in ("human", "user", "Human", "prompter")]
+    + [(name, "assistant") for name in ("gpt", "assistant", "Assistant", "MOSS", "chatgpt", "bing", "bard")]
+    + [("system", "system"), ("observation", "tool"), ("tool", "tool"), ("function_call", "call")],
+)
+def test_role_names_seen_in_public_files_are_known(name, role):
+    assert turns.role_of(name) == role

@@ -1,13 +1,15 @@
 """Files of every container and with every kind of dirt -> records, reasons and lines."""
 
+import csv
 import gzip
+import io
 import json
 import os
 
 import pytest
 
 from workbench.data.load import load
-from workbench.data.records import Conversation, Text
+from workbench.data.records import Conversation, Message, Text
 from workbench.errors import UserError
 
 GOOD = [
@@ -76,6 +78,47 @@ def test_encodings_are_told_from_the_bytes(write, encoding, wrapping):
     loaded = load(write("a.json", text.encode(encoding)))
     assert loaded.report.encoding == ENCODINGS[encoding]
     assert loaded.records == [Conversation.of(("user", rows[0]["instruction"]), ("assistant", "雨雪"))] * 3
+
+
+def _table(rows, delimiter: str) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter)
+    writer.writerows([list(rows[0]), *(row.values() for row in rows)])
+    return text.getvalue()
+
+
+TEXT_CONTAINERS = {
+    "array.json": lambda rows: json.dumps(rows, ensure_ascii=False), "lines.jsonl": lines, "lines.json": lines,
+    "array.jsonl": lambda rows: json.dumps(rows, ensure_ascii=False), "lines.txt": lines, "no_ending": lines,
+    "data.json": lambda rows: json.dumps({"data": rows}, ensure_ascii=False),
+    "comma.csv": lambda rows: _table(rows, ","), "semicolon.csv": lambda rows: _table(rows, ";"),
+    "tab.csv": lambda rows: _table(rows, "\t"), "tab.tsv": lambda rows: _table(rows, "\t"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", *ENCODINGS, "utf-16-be"])
+def test_every_text_container_is_read_in_every_encoding_packed_or_not(write, encoding):
+    question = "請介紹臺灣的歷史與文化" if encoding == "big5" else "请介绍一下北京的历史"
+    rows = [
+        {"instruction": question, "input": "", "output": "雨，雪"},
+        {"instruction": "a", "input": "b", "output": "c"},
+    ]
+    for name, text in TEXT_CONTAINERS.items():
+        for ending, pack in (("", bytes), (".gz", gzip.compress)):
+            loaded = load(write(name + ending, pack(text(rows).encode(encoding))))
+            assert loaded.report.encoding == ENCODINGS.get(encoding, encoding), name
+            assert loaded.records == [
+                Conversation.of(("user", question), ("assistant", "雨，雪")),
+                Conversation((Message("user", "a\nb", "a", "b"), Message("assistant", "c"))),
+            ], name + ending
+
+
+@pytest.mark.parametrize("ending", [".json", ".jsonl", ".csv", ".txt", ".parquet", ".xlsx", ".json.gz"])
+def test_pointers_and_web_pages_are_named_under_any_ending(write, ending):
+    pointer = load(write("pointer" + ending, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"))
+    assert pointer.report.format == "git_lfs_pointer"
+    page = load(write("page" + ending, "<!DOCTYPE html>\n<html>404</html>"))
+    assert [bad.reason.key for bad in page.report.bad] == ["data.row.html"]
 
 
 def test_an_encoding_can_be_overridden_and_a_wrong_name_is_refused(write):

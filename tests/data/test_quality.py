@@ -6,6 +6,8 @@ import lookalikes
 import pytest
 
 from workbench.data import suspects
+from workbench.data.load import load
+from workbench.data.overlap import overlapping
 from workbench.data.quality import Watch, fingerprint, inspect
 from workbench.data.records import Conversation
 from workbench.locales import catalogue
@@ -18,25 +20,35 @@ def codes(path) -> dict[str, int]:
 
 EXPECTED = {
     "alpaca_en_demo": ("alpaca", 999, 0, {"exact_duplicates": 14, "other_identity": 4}),
-    "glaive_toolcall": ("sharegpt_tools", 298, 2, {}),
+    "glaive_toolcall": ("sharegpt_tools", 298, 2, {"exact_duplicates": 43}),
+    "dpo_en_demo": (
+        "llamafactory_dpo", 300, 0, {"exact_duplicates": 5, "control_character": 1, "very_long": 22},
+    ),
+    "kto_en_demo": ("kto", 300, 0, {"very_long": 18, "role_marker": 3}),
+    "firefly_dpo": ("ultrafeedback_binarized", 16, 0, {"tied_pair": 4}),
     "dpo_zh_demo": (
         "llamafactory_dpo", 300, 0,
         {"exact_duplicates": 11, "replacement_character": 6, "control_character": 1, "tied_pair": 4,
          "identical_pair": 3},
     ),
     "identity": ("alpaca", 91, 0, {"placeholder": 85}),
+    "self_cognition": ("alpaca", 80, 0, {"placeholder": 74}),
+    "zh_seed_tasks": ("seed_tasks", 175, 0, {"no_break_space": 65}),
+    "gsm8k_test": ("alpaca", 59, 1, {}),
     "lima": (
         "alpaca_history", 400, 0, {"html_entity": 67, "edge_whitespace": 289, "very_long": 75},
     ),
     "oaast_rm_zh": ("ranked_outputs", 200, 0, {"identical_pair": 3, "short_answer": 55}),
     "belle_eval": ("question_answer", 631, 369, {"no_break_space": 123, "literal_newline": 20}),
-    "pclue": ("pclue", 705, 0, {"answer_not_in_choices": 32, "short_answer": 527}),
+    "pclue": ("pclue", 705, 0, {"answer_not_in_choices": 32, "repeated_choices": 49, "short_answer": 527}),
     "hh_harmless": ("hh_rlhf", 283, 17, {}),
     "aquila_convo": ("sharegpt", 20, 80, {}),
     "llm_adapters_math": ("alpaca", 300, 0, {"answer_starts_with_newline": 294}),
     "oaast_sft_zh": ("alpaca_history", 200, 0, {"conflicting_answers": 80}),
     "multimodal": ("openai_chat", 0, 24, {}),
     "c4_demo": ("raw_text", 300, 0, {"replacement_character": 4, "invisible_character": 3}),
+    "moss": ("moss", 56, 0, {}),
+    "hh_pointer": ("git_lfs_pointer", 0, 1, {}),
 }  # fmt: skip
 
 
@@ -50,6 +62,28 @@ def test_the_dirt_of_public_files_is_counted_and_nothing_else(name, tmp_path):
     found.pop("near_duplicates", None)
     assert found == warned
     assert statistics["records"] == good
+
+
+def test_trees_give_pairs_where_answers_are_ranked_and_dialogues_where_not(tmp_path):
+    report, statistics = inspect(lookalikes.oasst_trees(tmp_path))
+    assert (report.format, report.rows_good, report.rows_bad) == ("oasst_tree", 40, 0)
+    assert statistics["kinds"] == {"preference": 30, "conversation": 30}  # 30 ranked trees, 10 trees of 3 dialogues
+
+
+def test_what_bug_reports_show_costs_only_its_row(tmp_path):
+    report, _ = inspect(lookalikes.trackers(tmp_path))
+    assert report.encoding == "utf-8-sig" and report.rows_good == 2
+    assert [(bad.row, bad.line, bad.reason.key.removeprefix("data.row.")) for bad in report.bad] == [
+        (3, 3, "lone_surrogate"), (4, 4, "trailing_comma"), (5, 5, "not_text"), (6, 6, "empty_answer"),
+        (7, 7, "ends_with_user"), (8, 8, "system_inside"),
+    ]  # fmt: skip
+    assert {warning.code: warning.rows for warning in report.warnings}["control_character"] == (2,)
+
+
+def test_test_questions_among_the_training_rows_are_found(tmp_path):
+    train, test = (load(path) for path in lookalikes.boolq(tmp_path))
+    found = overlapping(zip(train.rows, train.records, strict=True), test.records)
+    assert found == [(row, "same_prompt") for row in range(1, 7)]
 
 
 def rows_with(*texts):

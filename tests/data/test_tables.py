@@ -1,5 +1,6 @@
 """Tables: the header names the columns, cells stay text, a broken record costs itself only."""
 
+import gzip
 import zipfile
 
 import pyarrow as arrow
@@ -79,7 +80,11 @@ def test_parquet_and_arrow_are_read(tmp_path):
         stream.write_table(table)
     with arrow.ipc.new_file(tmp_path / "c.arrow", table.schema) as file:
         file.write_table(table)
-    for name in ("a.parquet", "b.arrow", "c.arrow"):
+    for name in ("a.parquet", "b.arrow", "c.arrow"):  # under a wrong name, or packed, the bytes still tell what it is
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / f"{name}.json").write_bytes(data)
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(data))
+    for name in (first + more for first in ("a.parquet", "b.arrow", "c.arrow") for more in ("", ".json", ".gz")):
         report = load(tmp_path / name).report
         assert (report.format, report.rows_good, report.encoding) == ("question_answer", 2, ""), name
         assert [(bad.row, bad.line) for bad in report.bad] == [(2, None)]

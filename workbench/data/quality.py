@@ -84,8 +84,11 @@ class Watch:
             self._look_at_pair(row, record, answer, value)  # type: ignore[arg-type]
         elif type(value) is dict and "answer_choices" in value:
             choices = value["answer_choices"]
-            if isinstance(choices, list) and choices and answer not in choices:
-                self.note("answer_not_in_choices", row)
+            if isinstance(choices, list) and choices:
+                if answer not in choices:
+                    self.note("answer_not_in_choices", row)
+                if any(choice in choices[:place] for place, choice in enumerate(choices)):
+                    self.note("repeated_choices", row)
 
     def _look_at_answer(self, row: int, record: Record, prompt: str, answer: str) -> None:
         stripped = answer.strip()

@@ -80,7 +80,9 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
     whole = len(head) < encodings.SAMPLE_BYTES
     if head.startswith(_LFS):
         return Rows(iter([Row(1, 1, None, RowError("git_lfs"))]), "utf-8", "pointer", slug="git_lfs_pointer")
-    if (binary := _binary_kind(head, ending)) is not None:
+    # An error page is saved under whatever name was asked for.
+    page = head[:1] == b"<" and _is_html(head[:200].decode("utf-8", "replace"))
+    if not page and (binary := _binary_kind(head, ending)) is not None:
         from workbench.data import table_reader
 
         return Rows(table_reader.binary_rows(binary, path, file, head), "", binary)
@@ -149,7 +151,7 @@ def _guarded(rows: Iterator[Row], stream: _Chained) -> Iterator[Row]:
 def _binary_kind(head: bytes, ending: str) -> str | None:
     if head.startswith(b"PAR1"):
         return "parquet"
-    if head.startswith(b"ARROW1") or (ending in (".arrow", ".feather") and head[:4] == b"\xff\xff\xff\xff"):
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):  # Arrow's file and stream formats; no text begins so
         return "arrow"
     if ending == ".arrow":
         return "arrow"

@@ -1,10 +1,11 @@
-"""kto: an answer and whether it is wanted: messages or prompt + completion, with label (or kto_tag)."""
+"""kto: an answer and whether it is wanted: messages, prompt + completion or plain columns, with label (or kto_tag)."""
 
 from workbench.data.formats import turns
 from workbench.data.formats.schema import RawRow, Schema, columns, first_column
 from workbench.data.records import Feedback
 from workbench.data.rows import RowError, shorten
 
+_PLAIN = (("instruction", "output"), ("query", "response"), ("prompt", "response"), ("question", "answer"))
 _WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -23,6 +24,25 @@ def _label(row: RawRow) -> object:
 
 def _matches(row: RawRow) -> bool:
     return label_of(_label(row)) is not None
+
+
+def _is_judged(row: RawRow) -> bool:
+    """Beside plain columns a label of 0 or 1 may be a class: only a true or false says that an answer is wanted."""
+    label = _label(row)
+    return isinstance(label, bool) or "kto_tag" in row or str(label).strip().lower() in ("true", "false")
+
+
+def _convert_plain(row: RawRow) -> Feedback:
+    label = label_of(_label(row))
+    if label is None:
+        raise RowError("bad_label", value=shorten(_label(row)))
+    question, answer = next(pair for pair in _PLAIN if pair[0] in row and pair[1] in row)
+    given = turns.text(row, "input") if question == "instruction" else ""
+    past = turns.history(row.get("history"))
+    asked = (*turns.system(row), *past, turns.user(turns.text(row, question), given))
+    answered = turns.answer(row, answer)
+    turns.check_order((*asked, answered))
+    return Feedback(asked, (answered,), label)
 
 
 def _convert(row: RawRow) -> Feedback:
@@ -66,4 +86,12 @@ KTO = Schema(
     _convert,
     _matches,
     specificity=80,
+)
+PLAIN = Schema(
+    "kto",
+    "feedback",
+    columns(*(f"{question} {answer} {tag}" for question, answer in _PLAIN for tag in ("label", "kto_tag"))),
+    _convert_plain,
+    _is_judged,
+    specificity=79,
 )

@@ -160,6 +160,13 @@ def _shp(row: RawRow) -> Preference:
     return pair([turns.user(turns.text(row, "history"))], [chosen], [rejected])
 
 
+def _completions(row: RawRow) -> Preference:
+    """GPT-4-LLM's comparisons as their README describes them: completion_a was ranked higher than completion_b."""
+    asked = turns.text(row, "user_input")
+    prompt = unrender.prompt(asked, strict=True) or [turns.user(asked)]
+    return pair(prompt, [turns.answer(row, "completion_a")], [turns.answer(row, "completion_b")])
+
+
 def _response_pairs(row: RawRow) -> Preference:
     return pair(_asked(row), [turns.answer(row, "response_j")], [turns.answer(row, "response_k")])
 
@@ -185,6 +192,9 @@ RANKED = Schema(
     "ranked_outputs", "preference", columns("instruction output"), _ranked,
     lambda row: isinstance(row["output"], list), specificity=62,
 )  # fmt: skip
+COMPLETIONS = Schema(
+    "comparison_scores", "preference", columns("user_input completion_a completion_b"), _completions, specificity=80
+)
 SCORES = Schema("comparison_scores", "preference", columns("responses_and_scores"), _scored, specificity=80)
 ULTRAFEEDBACK = Schema(
     "ultrafeedback_binarized", "preference", columns("instruction completions"), _scored,
