@@ -136,11 +136,12 @@ class Run:
     def probes(self) -> list[dict[str, Any]]:
         return list(read_lines(self.probes_path))
 
-    def summary(self) -> dict[str, Any]:
-        """One line of the list of runs."""
+    def summary(self, rows: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+        """One line of the list of runs; rows: its metrics, where they have been read already."""
         state = self.state()
-        losses = [row["loss"] for row in self.metrics() if "loss" in row]
-        scores = [row["score"] for row in self.metrics() if "score" in row]
+        rows = self.metrics() if rows is None else rows
+        losses = [row["loss"] for row in rows if "loss" in row]
+        scores = [row["score"] for row in rows if "score" in row]
         return {
             "run": self.name,
             "state": state["state"],

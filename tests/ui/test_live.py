@@ -98,7 +98,7 @@ def site(home):
 
 def test_a_view_gets_everything_once_and_then_only_news(site, home):
     run = make(home, "one")
-    runs.append_lines(run.metrics_path, [{"step": 1, "loss": 2.0, "grad_norm": 1.0}])
+    runs.append_lines(run.metrics_path, [{"step": 1, "loss": 2.0, "secret": 1.0}])
     runs.append_lines(run.probes_path, [{"step": 0, "prompt": "?", "answer": "!", "score": 1.0}])
     first = site.get("/live/run").json()
     assert first["fresh"] and first["run"] == "one"
@@ -143,11 +143,14 @@ def test_stop_leaves_the_stop_file_and_refusals_are_sentences(site, home):
     assert site.post("/live/resume", json={"name": "../x", "lang": "en"}).status_code == 400
 
 
-def test_the_list_reads_a_run_again_only_when_it_changed(home, monkeypatch):
+def test_a_log_comes_from_where_it_was_read_and_of_a_long_one_the_end(site, home, monkeypatch):
     run = make(home, "one")
-    summaries = live.Summaries(home)
-    assert summaries.every()[0]["run"] == "one"
-    monkeypatch.setattr(runs.Run, "summary", lambda self: {"run": "read again", "state": "finished"})
-    assert summaries.every()[0]["run"] == "one"
-    runs.append_lines(run.metrics_path, [{"step": 1, "loss": 2.0}])
-    assert summaries.every()[0]["run"] == "read again"
+    run.log_path.write_text("first\nsecond\nhal", encoding="utf-8")
+    whole = site.get("/live/log", params={"name": "one"}).json()
+    assert whole == {"text": "first\nsecond\n", "start": 0, "offset": 13}
+    run.log_path.write_text("first\nsecond\nhalf\n", encoding="utf-8")
+    news = site.get("/live/log", params={"name": "one", "offset": 13}).json()
+    assert news == {"text": "half\n", "start": 13, "offset": 18}
+    monkeypatch.setattr(live, "_MOST_LOG_BYTES", 5)
+    assert site.get("/live/log", params={"name": "one"}).json() == {"text": "half\n", "start": 13, "offset": 18}
+    assert site.get("/live/log", params={"name": "gone"}).json() == {"text": "", "start": 0, "offset": 0}

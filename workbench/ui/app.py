@@ -25,8 +25,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from workbench import runs
 from workbench.chat import openai_api
 from workbench.errors import UserError
+from workbench.history.lines import Lines
 from workbench.locales import LANGUAGES
-from workbench.ui import api, live
+from workbench.ui import api, history, live
 from workbench.ui.columns import Columns
 from workbench.ui.conversations import Conversations
 from workbench.ui.guard import Guard, check_listen, is_local
@@ -52,7 +53,7 @@ class App:
 
     def __init__(self, home: Path | str) -> None:
         self.home = Path(home).absolute()
-        self.summaries = live.Summaries(self.home)
+        self.summaries = Lines(self.home)
         self.columns = Columns(self.home)
         self.conversations = Conversations()
         self.opened = OpenedFiles(self.home)
@@ -120,6 +121,7 @@ def page(app: App, language: str, root_path: str = "") -> gr.Blocks:
                 with gr.Tab(t(f"ui.tab.{name}"), id=name, elem_id=f"tab-{name}"):
                     built[name] = tab.build(app, t)
         _chat_with_it(built["start"], built["chat"], tabs)
+        _duplicate(built["runs"], built["train"], tabs)
         api.register(app, t)
     return blocks
 
@@ -132,6 +134,17 @@ def _chat_with_it(demo: start.Start, talk: chat.Chat, tabs: gr.Tabs) -> None:
         return gr.Tabs(selected="chat"), gr.update(value=columns, choices=talk.found.choices(talk.t("chat.base")))
 
     demo.chat.click(lead, demo.shown, [tabs, talk.columns], js=start.WITH_RUN, api_visibility="private")
+
+
+def _duplicate(history_tab: runs_tab.Runs, form_tab: train.Train, tabs: gr.Tabs) -> None:
+    """The runs tab's `duplicate`: the train tab, its form filled with the spec of the chosen run."""
+
+    def lead(run: str) -> list[Any]:
+        return [gr.Tabs(selected="train"), *form_tab.take_run(run)]
+
+    history_tab.duplicate.click(
+        lead, history_tab.chosen, [tabs, *form_tab.taken], js="() => workbench.duplicating()", api_visibility="private"
+    )
 
 
 def _header(t: Texts, root_path: str) -> str:
@@ -165,6 +178,7 @@ def web(app: App, root_path: str = "") -> FastAPI:
         return {"name": "Workbench", "start_url": f"{root}/", "display": "browser", "icons": []}
 
     site.include_router(live.router(app), prefix=root)
+    site.include_router(history.router(app), prefix=root)
     site.include_router(openai_api.router(app.engine), prefix=root)
     site.mount(f"{root}/static/plotly", StaticFiles(directory=_plotly()))
     site.mount(f"{root}/static", StaticFiles(directory=STATIC))

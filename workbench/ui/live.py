@@ -7,6 +7,7 @@ page, a second tab, another language and a restarted server see the same run.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,12 @@ from workbench.ui.i18n import Texts
 if TYPE_CHECKING:
     from workbench.ui.app import App
 
-_PLOTTED = ("step", "time", "loss", "eval_loss", "learning_rate", "tokens_per_second", "identity_score", "kept_score")
+_PLOTTED = (
+    "step", "epoch", "time", "loss", "eval_loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes",
+    "gpu_utilization", "identity_score", "kept_score",
+)  # fmt: skip
 _MOST_BYTES = 4_000_000  # of one answer; a longer file comes in several
+_MOST_LOG_BYTES = 200_000  # the end of a log is what one looks for
 
 
 def appended(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
@@ -39,6 +44,25 @@ def appended(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
         return [], 0
     end = data.rfind(b"\n") + 1
     return [json.loads(line) for line in data[:end].splitlines() if line], start + end
+
+
+def tail(path: Path, offset: int) -> tuple[str, int, int]:
+    """(text, where it begins, where it ends) of a log after a byte offset; of a long one only the end.
+
+    A file that became shorter, and a negative offset, are read afresh: `start` then differs from what was asked.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            start = offset if 0 <= offset <= size else 0
+            if size - start > _MOST_LOG_BYTES:
+                start = size - _MOST_LOG_BYTES
+            file.seek(start)
+            data = file.read(_MOST_LOG_BYTES)
+    except FileNotFoundError:
+        return "", 0, 0
+    end = data.rfind(b"\n") + 1
+    return data[:end].decode("utf-8", errors="replace"), start, start + end
 
 
 def current(home: Path, kind: str = "any") -> runs.Run | None:
@@ -100,37 +124,8 @@ def snapshot(
     }
 
 
-class Summaries:
-    """The list of runs; a run's line is read again only when its files changed."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self._known: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
-
-    def every(self) -> list[dict[str, Any]]:
-        lines = []
-        for run in runs.every(self.home):
-            mark = (_mark(run.state_path), _mark(run.metrics_path))
-            known = self._known.get(run.name)
-            if known is None or known[0] != mark:
-                known = (mark, run.summary())
-                self._known[run.name] = known
-            line = known[1]
-            if line["state"] in runs.ACTIVE:  # whether its owner lives is written in no file
-                line = line | {"state": run.state()["state"]}
-            lines.append(line)
-        return lines
-
-
-def _mark(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
 def router(app: App) -> APIRouter:
-    """/live/run, /live/runs, /live/stop, /live/resume: the page's own calls, in its language."""
+    """/live/run, /live/log, /live/stop, /live/resume: the page's own calls, in its language."""
     routes = APIRouter(prefix="/live")
 
     @routes.get("/run")
@@ -155,27 +150,35 @@ def router(app: App) -> APIRouter:
             found, generation=generation, metrics_offset=metrics_offset, probes_offset=probes_offset, lang=lang
         )
 
-    @routes.get("/runs")
-    def every() -> list[dict[str, Any]]:
-        return app.summaries.every()
+    @routes.get("/log")
+    def log(name: str, offset: int = -1) -> dict[str, Any]:
+        try:
+            text, start, offset = tail(runs.find(app.home, name).log_path, offset)
+        except UserError:
+            return {"text": "", "start": 0, "offset": 0}  # deleted meanwhile
+        return {"text": text, "start": start, "offset": offset}
 
     @routes.post("/stop")
     def stop(name: str = Body(embed=True), lang: str = Body("en", embed=True)) -> JSONResponse:
-        return _answer(lambda: app.stop(name), lang)
+        return answer(lambda: app.stop(name), lang)
 
     @routes.post("/resume")
     def resume(name: str = Body(embed=True), lang: str = Body("en", embed=True)) -> JSONResponse:
-        return _answer(lambda: {"run": app.jobs.resume(name).name}, lang)
+        return answer(lambda: {"run": app.jobs.resume(name).name}, lang)
 
     return routes
 
 
-def _answer(action, lang: str) -> JSONResponse:
+def answer(action: Callable[[], Any], lang: str) -> JSONResponse:
+    """What an action returns, or its refusal as a sentence of the page's language."""
     try:
         return JSONResponse(action())
     except Exception as error:
-        t = Texts(lang if lang in LANGUAGES else "en")
-        return JSONResponse({"error": t.error(error)}, 400 if isinstance(error, UserError) else 500)
+        return JSONResponse({"error": texts_of(lang).error(error)}, 400 if isinstance(error, UserError) else 500)
+
+
+def texts_of(lang: str) -> Texts:
+    return Texts(lang if lang in LANGUAGES else "en")
 
 
 def view(name: str, kind: str = "any") -> gr.HTML:
@@ -185,14 +188,4 @@ def view(name: str, kind: str = "any") -> gr.HTML:
         js_on_load="workbench.mount(element)",
         apply_default_css=False,
         elem_id=f"{name}-live",
-    )
-
-
-def runs_table(view_name: str) -> gr.HTML:
-    """The list of runs; a click shows a run in the named view."""
-    return gr.HTML(
-        html_template=f'<div class="wb-runs" data-view="{view_name}"></div>',
-        js_on_load="workbench.mountRuns(element)",
-        apply_default_css=False,
-        elem_id="runs-table",
     )

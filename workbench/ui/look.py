@@ -11,7 +11,8 @@ import gradio as gr
 from workbench.ui.i18n import Texts
 
 _STATIC = Path(__file__).with_name("static")
-CSS = "\n".join((_STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("workbench", "chat", "data"))
+CSS = "\n".join((_STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("workbench", "chat", "data", "runs"))
+SCRIPTS = ("live", "runs", "compare")  # in this order: the first has what the others use
 _SANS = ["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
 _ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%230f766e'/%3E%3Cpath d='M3 4c3 7 5 8 10 8' stroke='white' stroke-width='2' fill='none'/%3E%3C/svg%3E"  # noqa: E501  a falling curve
 _MONO = ["ui-monospace", "SF Mono", "Cascadia Mono", "Menlo", "DejaVu Sans Mono", "Noto Sans Mono CJK SC", "monospace"]
@@ -54,13 +55,16 @@ def theme() -> gr.themes.Base:
 
 
 def head(t: Texts, root_path: str, cookie: str) -> str:
-    """Texts of the page's own script, then the script. The version in its address outdates a browser's copy."""
-    script = (_STATIC / "live.js").read_bytes()
-    version = hashlib.sha256(script).hexdigest()[:8]
+    """Texts of the page's own scripts, then the scripts. The version in an address outdates a browser's copy."""
+    scripts = "".join(f'<script src="{root_path}/static/{name}.js?v={_version(name)}"></script>' for name in SCRIPTS)
     return (
         f'<link rel="icon" href="{_ICON}">'
         f'<meta name="workbench-language" content="{t.language}">'
         f'<script>window.workbenchPage = {{root: "{root_path}", language: "{t.language}", cookie: "{cookie}", '
-        f"texts: {t.block_json('ui.live')}, states: {t.block_json('states')}}};</script>"
-        f'<script src="{root_path}/static/live.js?v={version}"></script>'
+        f"texts: {t.block_json('ui.live')}, states: {t.block_json('states')}}};</script>{scripts}"
     )
+
+
+@functools.cache
+def _version(name: str) -> str:
+    return hashlib.sha256((_STATIC / f"{name}.js").read_bytes()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-/* JSON of /live -> progress, curve, probe answers, list of runs.
+/* JSON of /live -> progress, curve, probe answers.
    Text reaches the page only through textContent: names, prompts and answers are whatever a user or a model wrote. */
 "use strict";
 window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
@@ -43,6 +43,12 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       : Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US")
       : Math.abs(value) >= 100 ? value.toFixed(0)
       : String(Number(value.toPrecision(3)));
+  function bytes(value) {
+    if (value === null || value === undefined) return "–";
+    let unit = 0;
+    while (value >= 999.5 && unit < 4) { value /= 1024; unit += 1; }
+    return `${unit && value < 100 ? Number(value.toPrecision(2 + (value >= 10))) : Math.round(value)} ${["B", "KB", "MB", "GB", "TB"][unit]}`;
+  }
   const percent = (value) => (value === null || value === undefined ? "–" : `${Math.round(value * 100)} %`);
   function duration(seconds) {
     const whole = Math.max(0, Math.round(seconds));
@@ -357,38 +363,6 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
     }
   }
 
-  class Runs {
-    constructor(root) {
-      this.root = root;
-      this.box = el("div", { class: "wb-scroll" });
-      root.replaceChildren(this.box);
-      this.loop();
-    }
-    async loop() {
-      if (!this.root.isConnected) return;
-      let wait = 300;
-      if (!document.hidden && this.root.offsetParent !== null) {
-        wait = 2000;
-        try { this.paint(await ask("runs")); } catch { /* the view beside it says that the server cannot be reached */ }
-      }
-      setTimeout(() => this.loop(), wait);
-    }
-    paint(lines) {
-      const chosen = views.get(this.root.dataset.view);
-      const look = JSON.stringify([lines, chosen?.run]);
-      if (look === this.look) return;  // repainting would take the focus away
-      this.look = look;
-      if (!lines.length) return this.box.replaceChildren(el("div", { class: "wb-empty", text: t("no_runs") }));
-      const heads = ["run", "state", "steps", "loss", "score", "begun", "elapsed"].map((key) => el("th", { text: t(key === "state" ? "state" : key) }));
-      this.box.replaceChildren(el("table", { class: "wb-list" }, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...lines.map((line) =>
-        el("tr", { "aria-selected": chosen?.run === line.run ? "true" : undefined, onclick: () => { views.get(this.root.dataset.view)?.show(line.run); } },
-          el("td", {}, el("button", { type: "button", class: "wb-link", text: line.run })), el("td", {}, chip(line.state)),
-          el("td", { class: "wb-num", text: `${line.step} / ${line.total_steps || "?"}` }), el("td", { class: "wb-num", text: number(line.loss) }),
-          el("td", { class: "wb-num", text: percent(line.score) }), el("td", { class: "wb-num", text: moment(line.started) }),
-          el("td", { class: "wb-num", text: line.started && line.ended ? duration(line.ended - line.started) : "–" }))))));
-    }
-  }
-
   /* ---- theme and the tab one was in survive a refresh ---- */
   const stored = { get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
     set: (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window: not remembered */ } } };
@@ -429,9 +403,10 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
   const inside = (element, name) => element.querySelector?.(`.${name}`) ?? element;
   return {
     mount: (element) => { const root = inside(element, "wb-live"); views.set(root.dataset.view, new View(root)); },
-    mountRuns: (element) => new Runs(inside(element, "wb-runs")),
     show: (view, run) => views.get(view)?.show(run),
     current: (view) => views.get(view)?.run ?? "",
     views, toggleTheme,
+    // for the other scripts of the page
+    tools: { page, t, el, ask, number, percent, bytes, duration, moment, chip, loadPlotly, colour, stored, inside, asText, answerCell, mean, views, ACTIVE },
   };
 })();

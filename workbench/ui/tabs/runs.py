@@ -1,4 +1,4 @@
-"""Run directories -> their list, and the curve, answers, stop and resume of the chosen one."""
+"""Run directories -> their history and comparison, and the curve, answers, notes and checkpoints of the chosen one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from workbench.ui import live
+from workbench.ui import history, live
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
 
 
-def build(app: App, t: Texts) -> None:
+def build(app: App, t: Texts) -> Runs:
+    tab = Runs()
     with gr.Column(elem_classes=["wb-tab"]):
-        live.runs_table("runs")
+        history.runs_table("runs")
         live.view("runs")
+        history.about("runs")
+        # Clicked by the page's script: the chosen run's spec becomes the train tab's form.
+        tab.duplicate = gr.Button(t("ui.runs.duplicate"), elem_classes=["wb-unseen"], elem_id="runs-duplicate")
+        tab.chosen = gr.Textbox(visible=False)
+    return tab
+
+
+class Runs:
+    duplicate: gr.Button
+    chosen: gr.Textbox

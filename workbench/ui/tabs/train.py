@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from workbench import presets
+from workbench import presets, runs
 from workbench.errors import UserError, WorkbenchError
 from workbench.specs import STAGES, flatten, parse, to_mapping
 from workbench.ui import forms, live
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SHOW = "(run) => workbench.show('train', run)"
 
 
-def build(app: App, t: Texts) -> None:
+def build(app: App, t: Texts) -> Train:
     tab = Train(app, t)
     with gr.Row(elem_classes=["wb-tab"]):
         with gr.Column(scale=5, min_width=360):
@@ -46,7 +46,9 @@ def build(app: App, t: Texts) -> None:
         tab.start, [tab.name, *fields], [tab.started, tab.name, tab.problem, *fields], api_visibility="private"
     )
     started.success(None, tab.started, None, js=_SHOW, api_visibility="private")
+    tab.taken = [tab.problem, *fields]
     as_yaml.click(tab.show_yaml, fields, [tab.yaml, tab.problem, *fields], api_visibility="private")
+    return tab
 
 
 class Train:
@@ -58,6 +60,7 @@ class Train:
     problem: gr.HTML
     yaml: gr.Code
     started: gr.Textbox
+    taken: list[Any]  # what `take_preset` and `take_run` fill
 
     def __init__(self, app: App, t: Texts) -> None:
         self.app, self.t = app, t
@@ -68,6 +71,14 @@ class Train:
             return [gr.skip()] * (1 + len(self.form.fields))
         try:
             spec = presets.resolve(name, home=self.app.home)
+        except WorkbenchError as error:
+            return [self._say(error), *[gr.skip()] * len(self.form.fields)]
+        return ["", *self.form.fill(flatten(to_mapping(spec, all_values=True)))]
+
+    def take_run(self, name: str) -> list[Any]:
+        """The spec of a run fills the form: the same again, to be changed and started under another name."""
+        try:
+            spec = runs.find(self.app.home, name).spec()
         except WorkbenchError as error:
             return [self._say(error), *[gr.skip()] * len(self.form.fields)]
         return ["", *self.form.fill(flatten(to_mapping(spec, all_values=True)))]

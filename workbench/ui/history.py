@@ -1,0 +1,135 @@
+"""The runs tab's own calls: list, comparison, notes, names, trash and clean-up, as JSON beside the Gradio mounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from fastapi import APIRouter, Body, Query
+from fastapi.responses import JSONResponse
+
+from workbench import presets, runs
+from workbench.errors import WorkbenchError
+from workbench.history import compare, disk, lines, shelf
+from workbench.specs import STAGES, Knob, knobs
+from workbench.ui.i18n import Texts
+from workbench.ui.live import answer, texts_of
+
+if TYPE_CHECKING:
+    from workbench.ui.app import App
+
+_LANG = Body("en", embed=True)
+
+
+def runs_table(view_name: str) -> gr.HTML:
+    """The history; static/runs.js fills it. A click shows a run in the named view."""
+    return gr.HTML(
+        html_template=f'<div class="wb-runs" data-view="{view_name}"></div>',
+        js_on_load="workbench.mountRuns(element)",
+        apply_default_css=False,
+        elem_id="runs-table",
+    )
+
+
+def about(view_name: str) -> gr.HTML:
+    """Notes, checkpoints and spec of the run that the named view shows."""
+    return gr.HTML(
+        html_template=f'<div class="wb-about" data-view="{view_name}"></div>',
+        js_on_load="workbench.mountAbout(element)",
+        apply_default_css=False,
+        elem_id="runs-about",
+    )
+
+
+def router(app: App) -> APIRouter:
+    """/live/runs, /live/compare, /live/about and what changes runs."""
+    routes = APIRouter(prefix="/live")
+    home = app.home
+
+    @routes.get("/runs")
+    def every(seen: str = "") -> dict[str, Any]:
+        """lines is null for a page that has seen this very list."""
+        found = app.summaries.every()
+        mark = lines.mark_of(found)
+        return {"mark": mark, "lines": None if mark == seen else found}
+
+    @routes.get("/compare")
+    def compared(name: list[str] = Query(default=[]), lang: str = "en") -> JSONResponse:
+        def action() -> dict[str, Any]:
+            found = compare.comparison([runs.find(home, each) for each in name])
+            t = texts_of(lang)
+            for difference in found["differences"]:
+                difference["label"] = _label(difference["path"], t)
+            return found
+
+        return answer(action, lang)
+
+    @routes.get("/about")
+    def one(name: str, lang: str = "en") -> JSONResponse:
+        return answer(lambda: _about(runs.find(home, name)), lang)
+
+    @routes.post("/notes")
+    def notes(name: str = Body(embed=True), text: str = Body(embed=True), lang: str = _LANG) -> JSONResponse:
+        return answer(lambda: shelf.write_notes(runs.find(home, name), text) or {}, lang)
+
+    @routes.post("/rename")
+    def rename(name: str = Body(embed=True), new: str = Body(embed=True), lang: str = _LANG) -> JSONResponse:
+        return answer(lambda: {"run": shelf.rename(home, name, new).name}, lang)
+
+    @routes.post("/delete")
+    def delete(names: list[str] = Body(embed=True), lang: str = _LANG) -> JSONResponse:
+        return answer(lambda: {"keys": [shelf.throw_away(home, name) for name in names]}, lang)
+
+    @routes.get("/trash")
+    def trash() -> dict[str, Any]:
+        found = shelf.trash(home)
+        return {"runs": [item.to_json() for item in found], "disk_bytes": sum(item.disk_bytes for item in found)}
+
+    @routes.post("/restore")
+    def restore(key: str = Body(embed=True), lang: str = _LANG) -> JSONResponse:
+        return answer(lambda: {"run": shelf.take_back(home, key).name}, lang)
+
+    @routes.post("/empty-trash")
+    def empty_trash(lang: str = _LANG) -> JSONResponse:
+        return answer(lambda: {"freed_bytes": shelf.empty_trash(home)}, lang)
+
+    @routes.get("/cleanup")
+    def preview(keep: str = "best_and_last", lang: str = "en") -> JSONResponse:
+        return answer(lambda: _removals(disk.removable(home, keep)), lang)
+
+    @routes.post("/cleanup")
+    def clean_up(
+        keep: str = Body(embed=True), chosen: list[tuple[str, str]] = Body(embed=True), lang: str = _LANG
+    ) -> JSONResponse:
+        """chosen: the pairs (run, checkpoint) of the preview that was shown; nothing else goes."""
+        return answer(lambda: _removals(disk.remove(home, keep, chosen)), lang)
+
+    return routes
+
+
+def _about(run: runs.Run) -> dict[str, Any]:
+    """What the page shows of one run beside its curve."""
+    line = lines.line(run)
+    checkpoints = [
+        {"name": path.name, "step": int(path.name.rpartition("-")[2]), "disk_bytes": disk.folder_bytes(path)}
+        for path in run.checkpoints()
+    ]
+    try:
+        spec = presets.dump(run.spec())
+    except (WorkbenchError, OSError):  # of another version: shown as it stands
+        spec = run.spec_path.read_text(encoding="utf-8", errors="replace")
+    return {"line": line, "notes": shelf.notes(run), "checkpoints": checkpoints, "spec": spec}
+
+
+def _removals(found: list[disk.Removal]) -> dict[str, Any]:
+    chosen = [{"run": item.run, "checkpoint": item.checkpoint, "disk_bytes": item.disk_bytes} for item in found]
+    return {"checkpoints": chosen, "disk_bytes": sum(item.disk_bytes for item in found)}
+
+
+def _label(path: str, t: Texts) -> str:
+    item = _known().get(path)
+    return t.knob(item)[0] if item else path
+
+
+def _known() -> dict[str, Knob]:
+    return {item.path: item for stage in STAGES.values() for item in knobs(stage)}
