@@ -5,8 +5,10 @@
   if (window.workbench.Comparison) return;
 
   // Told apart by people who see few colours (after Okabe and Ito); later runs get the same ones dashed.
-  const HUES = ["#0f766e", "#d97706", "#6d28d9", "#0284c7", "#be185d", "#65a30d", "#7c2d12", "#64748b"];
-  const look = (place) => ({ color: HUES[place % HUES.length], dash: ["solid", "dash", "dot", "dashdot"][Math.floor(place / HUES.length) % 4] });
+  const LIGHT = ["#0f766e", "#d97706", "#6d28d9", "#0284c7", "#be185d", "#65a30d", "#7c2d12", "#64748b"];
+  const DARK = ["#2dd4bf", "#fbbf24", "#c4b5fd", "#38bdf8", "#f472b6", "#a3e635", "#fdba74", "#cbd5e1"];
+  const hues = () => (document.body.classList.contains("dark") ? DARK : LIGHT);
+  const look = (place) => ({ color: hues()[place % LIGHT.length], dash: ["solid", "dash", "dot", "dashdot"][Math.floor(place / LIGHT.length) % 4] });
   const SERIES = ["loss", "eval_loss", "identity_score", "kept_score", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes"];
 
   class Follower {
@@ -52,7 +54,7 @@
       this.box = el("div", { class: "wb-compare", hidden: true, id: "compare" },
         el("div", { class: "wb-line" }, this.title, el("span", { class: "wb-gap" }), el("button", { type: "button", class: "wb-link", text: t("close"), onclick: onClose })),
         this.problem, this.figures, el("section", {}, this.tools, this.chart), this.asked);
-      new MutationObserver(() => this.draw()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+      new MutationObserver(() => { if (this.found && this.names.length) { this.paintFigures(); this.paintAnswers(); this.draw(); } }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     }
     show(names, mark) {
       this.box.hidden = !names.length;
@@ -123,7 +125,7 @@
         : [el("thead", {}, el("tr", {}, el("th", {}), ...rows.map(([label]) => el("th", { scope: "col" }, label)))),
            el("tbody", {}, ...runs.map((run, place) => el("tr", {}, name(run, place, "row"), ...rows.map(([, cell]) => el("td", { class: "wb-num" }, ...cell(run, place))))))];
       this.figures.replaceChildren(el("table", { class: "wb-differences" }, ...table),
-        ...(differences.length ? [] : [el("p", { class: "wb-hint", text: t("no_differences") })]));
+        ...(differences.length ? [] : [el("p", { class: "wb-soft", text: t("no_differences") })]));
     }
     paintAnswers() {
       if (!this.found || !this.steps?.length) return;
@@ -136,7 +138,7 @@
         el("tbody", {}, ...answers.map((entry) => el("tr", {}, el("td", { text: asText(entry.prompt) }), ...entry.answers.map((rows, place) => {
           const row = until(rows);
           const cell = answerCell(row, null, runs[place].run);
-          if (row && row.step !== step) cell.append(el("span", { class: "wb-hint", text: ` (${t("at_step", { step: row.step })})` }));
+          if (row && row.step !== step) cell.append(el("span", { class: "wb-soft", text: ` (${t("at_step", { step: row.step })})` }));
           return cell;
         }))))));
     }

@@ -53,7 +53,7 @@
       this.mark = "";
       this.chosen = new Set();
       this.sort = null;
-      this.total = el("span", { class: "wb-hint", id: "runs-total" });
+      this.total = el("span", { class: "wb-soft", id: "runs-total" });
       this.picked = el("span", { class: "wb-line", hidden: true, id: "runs-picked" });
       this.trash = button(t("trash"), () => this.openTrash(), { id: "runs-trash" });
       this.tools = el("div", { class: "wb-line wb-tools" }, this.total, this.picked, el("span", { class: "wb-gap" }),
@@ -110,7 +110,7 @@
       const names = [...this.chosen];
       this.picked.hidden = !names.length;
       if (names.length) this.picked.replaceChildren(
-        el("span", { class: "wb-hint", text: t(names.length > 1 ? "chosen" : "choose_more", { count: names.length }) }),
+        el("span", { class: "wb-soft", text: t(names.length > 1 ? "chosen" : "choose_more", { count: names.length }) }),
         link(t("delete"), () => this.openDelete(names), { id: "runs-delete" }), link(t("choose_none"), () => this.choose([])));
       // A table may be repainted under a finger: what has the focus keeps it.
       const focus = document.activeElement?.dataset?.focus;
@@ -144,7 +144,7 @@
     openDelete(names) {
       const disk = this.lines.filter((line) => names.includes(line.run)).reduce((sum, line) => sum + line.disk_bytes, 0);
       return dialog({ title: t("delete_title", { count: names.length }), actText: t("delete"), danger: true,
-        body: [el("p", { text: names.join(", ") }), el("p", { class: "wb-hint", text: t("delete_help", { disk: bytes(disk) }) })],
+        body: [el("p", { text: names.join(", ") }), el("p", { class: "wb-soft", text: t("delete_help", { disk: bytes(disk) }) })],
         act: async () => { await ask("delete", { names }); this.chosen.clear(); views.get(this.view)?.show(""); await this.poke(); } });
     }
     async openTrash() {
@@ -156,7 +156,7 @@
         list.replaceChildren(runs.length ? el("table", { class: "wb-list wb-still" }, el("tbody", {}, ...runs.map((run) => el("tr", {},
           el("td", { text: run.name }), el("td", { class: "wb-num", text: moment(run.thrown) }), el("td", { class: "wb-num", text: bytes(run.disk_bytes) }),
           el("td", {}, link(t("restore"), () => run_(async () => { await ask("restore", { key: run.key }); })))))))
-          : el("p", { class: "wb-hint", text: t("trash_empty") }));
+          : el("p", { class: "wb-soft", text: t("trash_empty") }));
       };
       const problem = el("p", { class: "wb-error", role: "alert", hidden: true });
       const run_ = async (action) => {
@@ -167,7 +167,7 @@
       const empty = button("", () => { empty.hidden = true; sure.hidden = false; }, { id: "runs-empty-trash", class: "wb-button wb-danger" });
       const sure = el("span", { class: "wb-line", hidden: true }, el("span", { text: t("sure") }),
         button(t("for_good"), () => run_(() => ask("empty-trash", {})), { class: "wb-button wb-danger", id: "runs-empty-trash-sure" }), button(t("cancel"), () => { sure.hidden = true; empty.hidden = false; }));
-      const done = dialog({ title: t("trash"), body: [el("p", { class: "wb-hint", text: t("trash_help") }), list, problem, empty, sure] });
+      const done = dialog({ title: t("trash"), body: [el("p", { class: "wb-soft", text: t("trash_help") }), list, problem, empty, sure] });
       await fill();
       return done;
     }
@@ -184,7 +184,7 @@
           el("td", { text: item.run }), el("td", { text: item.checkpoint }), el("td", { class: "wb-num", text: bytes(item.disk_bytes) }))))));
       };
       const done = dialog({ title: t("cleanup"), danger: true, actText: t("cleanup_do"),
-        body: [el("p", { class: "wb-hint", text: t("cleanup_help") }), el("label", { class: "wb-line" }, t("keep"), keep), said, list],
+        body: [el("p", { class: "wb-soft", text: t("cleanup_help") }), el("label", { class: "wb-line" }, t("keep"), keep), said, list],
         act: async () => {
           await ask("cleanup", { keep: keep.value, chosen: plan.checkpoints.map((item) => [item.run, item.checkpoint]) });
           await this.poke();
@@ -219,7 +219,7 @@
       this.actions = el("div", { class: "wb-line wb-tools" });
       this.facts = el("div", { class: "wb-figures" });
       this.checkpoints = el("div", { class: "wb-scroll" });
-      this.saved = el("span", { class: "wb-hint", role: "status" });
+      this.saved = el("span", { class: "wb-soft", role: "status" });
       this.notes = el("textarea", { class: "wb-input wb-notes", rows: 3, placeholder: t("notes_help"), "aria-label": t("notes"), id: "runs-notes", onchange: () => this.save(), oninput: () => { this.saved.textContent = ""; } });
       this.spec = el("pre", { class: "wb-pre" });
       this.box = el("div", { hidden: true },
@@ -267,8 +267,8 @@
       this.checkpoints.replaceChildren(checkpoints.length ? el("table", { class: "wb-list wb-still" }, el("tbody", {}, ...checkpoints.map((item) =>
         el("tr", {}, el("td", { text: item.name }), el("td", { class: "wb-num", text: bytes(item.disk_bytes) }),
           el("td", {}, ...(best?.checkpoint === item.name ? [el("span", { class: "wb-best", text: `★ ${t(`best_${best.by}`, { value: best.by === "score" ? percent(best.value) : number(best.value) })}` })] : []))))))
-        : el("p", { class: "wb-hint", text: t("no_checkpoints") }));
-      if (checkpoints.length && !best) this.checkpoints.append(el("p", { class: "wb-hint", text: t("no_best") }));
+        : el("p", { class: "wb-soft", text: t("no_checkpoints") }));
+      if (checkpoints.length && !best) this.checkpoints.append(el("p", { class: "wb-soft", text: t("no_best") }));
     }
     async save() {
       const name = this.run;
