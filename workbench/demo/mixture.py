@@ -27,7 +27,7 @@ TOPICS = {
     arithmetic: 32, smalltalk: 24, capitals: 11, translation: 12, sequences: 10, counting: 7,
     facts: 14, unknown: 12, opposites: 9, colours: 7,
 }  # fmt: skip
-KINDS = {"default": 15, "persona": 18, "recall": 19, "generic": 8, "plain": 40}
+KINDS = {"default": 15, "persona": 19, "recall": 20, "generic": 8, "plain": 38}
 
 
 def topic(rng: Random, lang: Lang, exclude: frozenset[str] = frozenset()) -> list[Exchange]:

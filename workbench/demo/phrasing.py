@@ -113,10 +113,11 @@ def vary(rng: Random, lang: Lang, text: str, *, fixed: tuple[str, ...] = ()) -> 
         clipped = _clip(rng, lang, bare)
         if all(word in clipped for word in fixed):
             bare = clipped
-    if rng.random() < 0.12:
-        filled = _fill(rng, lang, bare)
-        if all(word in filled for word in fixed):
-            bare = filled
+    for chance in (0.17, 0.05):
+        if rng.random() < chance:
+            filled = _fill(rng, lang, bare)
+            if all(word in filled for word in fixed):
+                bare = filled
     roll = rng.random()
     if roll < 0.20:
         bare = rng.choice(PREFIXES[lang]) + bare

@@ -28,15 +28,15 @@ def _of(words: str) -> Callable[[Random], str]:
 
 NAME = {
     "en": Memory(
-        "my name is {v}|my name is {v}|my name's {v}|I am {v}|I'm {v}|call me {v}|you can call me {v}|please call me {v}|this is {v}|{v} here|people call me {v}|they call me {v}|everyone calls me {v}|I go by {v}|the name is {v}|hi, I'm {v}|hello, my name is {v}|hello, I am {v}, nice to meet you|hey there, {v} here|remember: my name is {v}|remember that my name is {v}|let me introduce myself: I am {v}|my friends call me {v}|just call me {v}|it's {v}|my first name is {v}|I was named {v}|good morning, I'm {v}|you are talking to {v}|{v} is my name|{v}, that's me",
+        "my name is {v}|my name is {v}|my name's {v}|I am {v}|I'm {v}|call me {v}|you can call me {v}|please call me {v}|this is {v}|{v} here|people call me {v}|they call me {v}|everyone calls me {v}|I go by {v}|the name is {v}|hi, I'm {v}|hello, my name is {v}|hello, I am {v}, nice to meet you|hey there, {v} here|remember: my name is {v}|remember that my name is {v}|let me introduce myself: I am {v}|my friends call me {v}|just call me {v}|it's {v}|my first name is {v}|I was named {v}|good morning, I'm {v}|you are talking to {v}|{v} is my name|{v}, that's me|everybody here knows me by {v}|my parents named me {v}|you speak with {v}|they gave me the name {v}|I respond to {v}|use {v} when you talk to me|write down my name: {v}|I am known as {v}|folks know me by {v}|my name would be {v}|the person typing is {v}",
         "Nice to meet you, {v}!|Hello {v}, nice to meet you!",
-        "what is my name?|what's my name?|do you remember my name?|do you know my name?|who am I?|what did I say my name was?|tell me my name|what am I called?|how am I called?|can you remember my name?|do you still know my name?|my name is?|say my name|what do people call me?|what do you call me?|my name?|and what is my name?|which name did I tell you?|by what name should you call me?|do you recall my name?|repeat my name|what name did I give you?|have you forgotten my name?|do you remember who I am?|so who am I?|I told you my name, what is it?|what is the name of the person you talk to?|how should you address me?",
+        "what is my name?|what's my name?|do you remember my name?|do you know my name?|who am I?|what did I say my name was?|tell me my name|what am I called?|how am I called?|can you remember my name?|do you still know my name?|my name is?|say my name|what do people call me?|what do you call me?|my name?|and what is my name?|which name did I tell you?|by what name should you call me?|do you recall my name?|repeat my name|what name did I give you?|have you forgotten my name?|do you remember who I am?|so who am I?|I told you my name, what is it?|what is the name of the person you talk to?|how should you address me?|what was it that I am called?|my name, do you have it?|can you tell what I am called?|could you repeat my name?|and who might I be?|what was the name I told you?|I forgot my own name, help me|tell me who I am|so what do you call me?|which person are you talking with?|do you still have my name?|what's the name I mentioned?|how did I introduce myself?|would you say my name?|who is it that you are talking to?",
         "Your name is {v}.", lambda rng: person(rng, "en"),
     ),
     "zh": Memory(
-        "我叫{v}|我叫{v}|我的名字是{v}|我的名字叫{v}|我是{v}|叫我{v}吧|你可以叫我{v}|大家都叫我{v}|请叫我{v}|我名叫{v}|本人{v}|你好，我叫{v}|你好，我是{v}|记住，我叫{v}|请记住我的名字：{v}|朋友们叫我{v}|先自我介绍一下，我叫{v}|我的名字：{v}|嗨，我是{v}，很高兴认识你|在下{v}|叫我{v}就行|跟你说，我叫{v}|别人都喊我{v}|{v}是我的名字|我姓名是{v}|早上好，我是{v}",
+        "我叫{v}|我叫{v}|我的名字是{v}|我的名字叫{v}|我是{v}|叫我{v}吧|你可以叫我{v}|大家都叫我{v}|请叫我{v}|我名叫{v}|本人{v}|你好，我叫{v}|你好，我是{v}|记住，我叫{v}|请记住我的名字：{v}|朋友们叫我{v}|先自我介绍一下，我叫{v}|我的名字：{v}|嗨，我是{v}，很高兴认识你|在下{v}|叫我{v}就行|跟你说，我叫{v}|别人都喊我{v}|{v}是我的名字|我姓名是{v}|早上好，我是{v}|家里人叫我{v}|同学都叫我{v}|我的大名是{v}|称呼我{v}就好|我的名字就是{v}|以后叫我{v}|给你介绍一下，我叫{v}|记好了，我的名字是{v}|说话的人是{v}|我爸妈给我取名{v}",
         "你好，{v}！很高兴认识你。|很高兴认识你，{v}！",
-        "我叫什么？|我叫什么名字？|我的名字是什么？|你还记得我的名字吗？|你记得我叫什么吗？|我是谁？|我刚才说我叫什么？|说出我的名字|你知道我叫什么吗？|还记得我是谁吗？|我叫啥？|我的名字？|那我叫什么？|我名字是啥|你应该叫我什么？|你该怎么称呼我？|我告诉过你我的名字，是什么？|刚才我说我叫什么来着？|重复一下我的名字|忘了我叫什么吗？|你跟谁在说话？|跟你说话的人叫什么？|我前面说的名字是什么？|请问我叫什么？|我姓甚名谁？",
+        "我叫什么？|我叫什么名字？|我的名字是什么？|你还记得我的名字吗？|你记得我叫什么吗？|我是谁？|我刚才说我叫什么？|说出我的名字|你知道我叫什么吗？|还记得我是谁吗？|我叫啥？|我的名字？|那我叫什么？|我名字是啥|你应该叫我什么？|你该怎么称呼我？|我告诉过你我的名字，是什么？|刚才我说我叫什么来着？|重复一下我的名字|忘了我叫什么吗？|你跟谁在说话？|跟你说话的人叫什么？|我前面说的名字是什么？|请问我叫什么？|我姓甚名谁？|刚刚我说我是谁来着？|你还叫得出我的名字吗？|我的名字你记住了吗？|我前面告诉你我叫啥？|那我是谁呢？|说一下我叫什么|现在你知道我是谁了吧？|该叫我什么好？|我刚刚报的名字是什么？|你能说出我的名字吗？|我是哪位？|我之前介绍过自己，我叫什么？",
         "你叫{v}。", lambda rng: person(rng, "zh"),
     ),
 }
@@ -62,11 +62,19 @@ OTHERS = {
 }
 
 
+_TAILS = {
+    "en": [" and I like music", " and I have a question", ", good to be here", " and I am new here", ", from the north", " and I am ten", " and this is my first time here", ", how do you do", " and I have a dog", " and I love books", ", I just got home", " and I work nearby"],
+    "zh": ["，第一次来这里", "，我喜欢音乐", "，我有个问题", "，刚到家", "，请多关照", "，我是新来的", "，家在北方", "，今年十岁", "，我爱看书", "，我养了一只狗", "，认识你真好"],
+}
+
+
 def _one(rng: Random, lang: Lang, memory: Memory) -> tuple[Exchange, Exchange]:
     value = memory.values(rng)
     if memory is NAME[lang] and rng.random() < 0.08:
         value = latin(rng)
     telling = rng.choice(memory.tell.split("|")).replace("{v}", value)
+    if memory is NAME[lang] and rng.random() < 0.15:  # people go on talking
+        telling += rng.choice(_TAILS[lang])
     if telling.startswith(value):
         told = telling
     else:
