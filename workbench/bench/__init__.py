@@ -1,1 +1,10 @@
-"""Comparisons with peers and measurements of this machine, each a function that returns figures."""
+"""Comparisons with peers, side by side in one run: each module's `compare()` returns its figures as plain JSON."""
+
+from __future__ import annotations
+
+import pkgutil
+
+
+def names() -> list[str]:
+    """The comparisons there are: one module each."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))

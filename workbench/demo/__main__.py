@@ -1,6 +1,6 @@
 """The command line of the embedded model: build it, check its corpus, evaluate it, write the replay rows.
 
-python -m workbench.demo build [--out DIR] [--seed N] [--steps N] [--resume] [--threads N]
+python -m workbench.demo build [--out DIR] [--seed N] [--steps N] [--resume] [--threads N] [--start DIR] [--rate X]
 python -m workbench.demo check [--seed N] [--steps N]
 python -m workbench.demo evaluate [--model DIR] [--wrong] [--card STEPS]
 python -m workbench.demo replay [--out FILE] [--rows N] [--seed N]
@@ -24,6 +24,8 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--out", type=Path, default=Path("build/quillet"))
     build.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
     build.add_argument("--threads", type=int, default=2)
+    build.add_argument("--start", type=Path, help="train an earlier model further, with its tokenizer")
+    build.add_argument("--rate", type=float, default=1.0, help="multiply the learning rates by this")
     check = verbs.add_parser("check", help="prove that no evaluation prompt occurs in the corpus of a build")
     for verb in (build, check):
         verb.add_argument("--seed", type=int, default=1)
@@ -82,6 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
                 seed=options.seed,
                 steps=options.steps,
                 resume=options.resume,
+                start=options.start,
+                rate_scale=options.rate,
                 report=lambda progress: print(pretrain.write_progress(progress), file=sys.stderr, flush=True),
             )
             print(folder)

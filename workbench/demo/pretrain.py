@@ -204,13 +204,16 @@ def build(
     steps: int = 3000,
     resume: bool = False,
     save_every: int = 250,
+    start: Path | None = None,
+    rate_scale: float = 1.0,
     report: Callable[[Progress], None] = lambda progress: None,
     finish: Callable[[int], None] = lambda step: None,
 ) -> Path:
     """Train tokenizer and model into `out`; `finish(step)` is called after the model was written.
 
     With resume, a checkpoint in `out` is continued with its own seed; the conversations after it are the same ones
-    that an undisturbed build would have seen.
+    that an undisturbed build would have seen. start: the folder of an earlier model to train further, with its
+    tokenizer; rate_scale: both learning rates are multiplied by it.
     """
     import torch
     from transformers import AutoTokenizer
@@ -221,14 +224,19 @@ def build(
         tokenizer = AutoTokenizer.from_pretrained(out)
     else:
         resume = False
-        tokenizer = tokenizers.train(mixture.conversations(seed, 0, TOKENIZER_ROWS))
+        if start:
+            tokenizer = AutoTokenizer.from_pretrained(start)
+        else:
+            tokenizer = tokenizers.train(mixture.conversations(seed, 0, TOKENIZER_ROWS))
         tokenizer.save_pretrained(out)
     model = new_model(len(tokenizer))
+    if start and not resume:
+        load_weights(start, model)
     parts = optimizers(model)
     step = 0
     if resume:
         step, seed = load_checkpoint(out, model, parts)
-    base_rates = [part.defaults["lr"] for part in parts]
+    base_rates = [rate_scale * part.defaults["lr"] for part in parts]
     model.train()
     started, first, tokens, smooth = time.monotonic(), step, 0, None
     for ids, weights in batches(seed, step, steps, tokenizer):
@@ -252,6 +260,17 @@ def build(
     (out / "checkpoint.safetensors").unlink(missing_ok=True)
     finish(step)
     return out
+
+
+def load_weights(folder: Path, model: Qwen3ForCausalLM) -> None:
+    """Put the weights of a finished model into a fresh one."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(folder / "model.safetensors")
+    model.load_state_dict(tensors, strict=False)  # lm_head is tied: saved once
+    missing = {name for name, _ in model.named_parameters()} - set(tensors)
+    if missing:
+        raise ValueError(f"{folder}: no weights for {sorted(missing)[0]}")
 
 
 def save_model(model: Qwen3ForCausalLM, out: Path) -> None:

@@ -34,7 +34,9 @@ class Figures:
 def identity_questions(name: str, author: str) -> list[Question]:
     wanted = {"name": name, "author": author}
     rows = yaml.safe_load(HELD_OUT.read_text(encoding="utf-8"))["identity"]
-    return [Question("identity", lang, (said,), (wanted[part],)) for lang, said_in in rows.items() for said, part in said_in]
+    return [
+        Question("identity", lang, (said,), (wanted[part],)) for lang, asked in rows.items() for said, part in asked
+    ]
 
 
 def other_questions() -> list[Question]:
