@@ -1,8 +1,9 @@
-"""The command line of the embedded model: build it, check its corpus, evaluate it, write the replay rows.
+"""The command line of the embedded model: build it, check its corpus, evaluate it, tune it, write the replay rows.
 
 python -m workbench.demo build [--out DIR] [--seed N] [--steps N] [--resume] [--threads N] [--start DIR] [--rate X]
 python -m workbench.demo check [--seed N] [--steps N]
 python -m workbench.demo evaluate [--model DIR] [--wrong] [--card STEPS]
+python -m workbench.demo tune [KNOB=VALUE …]
 python -m workbench.demo replay [--out FILE] [--rows N] [--seed N]
 """
 
@@ -37,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
         "--card", type=int, metavar="STEPS", help="write the model card; STEPS: how long it was trained"
     )
     evaluate.add_argument("--notes", type=Path, help="a text appended to the card")
+    tune = verbs.add_parser("tune", help="run the identity recipe on three names and say what was learned and lost")
+    tune.add_argument("overrides", nargs="*", metavar="KNOB=VALUE", help="of the recipe, e.g. identity.replay=2")
     replay = verbs.add_parser("replay", help="write the general conversations mixed into identity training")
     replay.add_argument("--out", type=Path, default=None)
     replay.add_argument("--rows", type=int, default=600)
@@ -51,6 +54,17 @@ def _check(seed: int, steps: int) -> None:
     if seen:
         raise UserError("demo.evaluation_leaked", count=len(seen), prompt=seen[0])
     print(f"checked {steps * pretrain.BATCH} conversations: none holds an evaluation prompt", file=sys.stderr)
+
+
+def _tune(overrides: list[str]) -> None:
+    import tempfile
+
+    from workbench.demo import tuning
+    from workbench.specs import parse_override
+
+    with tempfile.TemporaryDirectory() as folder:
+        figures = tuning.measure(Path(folder), overrides=dict(map(parse_override, overrides)), report=tuning.print_row)
+    tuning.print_row(tuning.mean(figures))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,6 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
             if options.card:
                 notes = options.notes.read_text(encoding="utf-8") if options.notes else ""
                 print(card.write(folder, outcomes, options.card, notes))
+        elif options.verb == "tune":
+            _tune(options.overrides)
         else:
             import torch
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from workbench.demo import evaluation
+from workbench.demo.corpus import identity
 from workbench.demo.evaluation import Outcome, Question
 
 HELD_OUT = Path(__file__).parent / "heldout.yaml"
@@ -20,8 +21,9 @@ PAIRS = (("阿澄", "青禾实验室"), ("Nova Vale", "Harbor Lane Studio"), ("�
 @dataclass(frozen=True, slots=True)
 class Figures:
     """identity: answers on unseen phrasings that name what was asked for. kept: of the other questions that the base
-    answers right, those still right. leak: of all other questions, answers that bring up the new name or author.
-    persona: a system prompt's identity still followed, of all asked. seconds: of the training alone."""
+    answers right, those still right. leak: of all other questions, answers that bring up the new name or author where
+    the base does not bring up its own. persona: a system prompt's identity still followed, of all asked. seconds: of
+    the training alone."""
 
     name: str
     identity: float
@@ -65,7 +67,7 @@ def measure(
 
     others = other_questions()
     base, tokenizer = evaluation.load()
-    right_before = [outcome.right for outcome in evaluation.ask(base, tokenizer, others)]
+    before = evaluation.ask(base, tokenizer, others)
     personas = [question for question in evaluation.questions() if question.topic == "persona"]
     hub, found = Hub(), []
     for name, author in pairs:
@@ -80,8 +82,8 @@ def measure(
             Figures(
                 name,
                 identity=_share(evaluation.ask(tuned, tokenizer, identity_questions(name, author))),
-                kept=_share([outcome for outcome, before in zip(after, right_before, strict=True) if before]),
-                leak=sum(name in outcome.answer or author in outcome.answer for outcome in after) / len(after),
+                kept=_share([now for now, then in zip(after, before, strict=True) if then.right]),
+                leak=len(leaks(before, after, name, author)) / len(after),
                 persona=_share(evaluation.ask(tuned, tokenizer, personas)),
                 seconds=state["ended"] - state["started"],
             )
@@ -91,5 +93,26 @@ def measure(
     return found
 
 
+def leaks(before: Sequence[Outcome], after: Sequence[Outcome], name: str, author: str) -> list[Outcome]:
+    """Answers in which the tuned model names itself and the base, asked the same, did not."""
+    old = (*identity.DEFAULT.name.values(), *identity.DEFAULT.maker.values())
+    return [
+        now
+        for then, now in zip(before, after, strict=True)
+        if (name in now.answer or author in now.answer) and not any(part in then.answer for part in old)
+    ]
+
+
 def _share(outcomes: Sequence[Outcome]) -> float:
     return sum(outcome.right for outcome in outcomes) / len(outcomes)
+
+
+def mean(figures: Sequence[Figures]) -> Figures:
+    """The figures of several pairs as one row named "mean"."""
+    values = {field.name: [getattr(one, field.name) for one in figures] for field in fields(Figures)[1:]}
+    return Figures("mean", **{name: sum(column) / len(column) for name, column in values.items()})
+
+
+def print_row(row: Figures) -> None:
+    shares = " ".join(f"{name} {getattr(row, name):.3f}" for name in ("identity", "kept", "leak", "persona"))
+    print(f"{row.name}: {shares}, {row.seconds:.0f} s", flush=True)
