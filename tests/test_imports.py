@@ -37,7 +37,8 @@ def imports(path: Path) -> set[str]:
 
 LAYERS = [
     {"errors", "locales"}, {"specs"}, {"presets", "runs", "history", "data", "models", "templates"}, {"memory", "stages"},
-    {"train", "chat", "evaluate", "export"}, {"jobs"}, {"ui"}, {"cli", "verbs", "demo", "bench", "__main__"},
+    {"train", "chat", "evaluate", "synthesis", "export"}, {"jobs"}, {"ui"},
+    {"cli", "verbs", "demo", "bench", "__main__"},
 ]  # fmt: skip
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 

@@ -20,7 +20,9 @@ from workbench.errors import UserError, WorkbenchError, nearest
 from workbench.verbs.terminal import Translate, VerbGroup, bound, language
 
 # In the order of a first visit. Modules are imported when their verb is asked for (or for the list of all).
-VERBS = ("ui", "identity", "inspect", "convert", "preview", "train", "runs", "stop", "chat", "doctor", "bench")
+VERBS = (
+    "ui", "identity", "synthesize", "inspect", "convert", "preview", "train", "runs", "stop", "chat", "doctor", "bench",
+)  # fmt: skip
 
 
 class Workbench(VerbGroup):
