@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from workbench.errors import UserError
 from workbench.locales import catalogue
+from workbench.specs import STAGES, knobs
 from workbench.ui.app import App, _listen, page, serve, web
 
 
@@ -51,6 +52,21 @@ NAMES = frozenset(
         constant_with_warmup constant polynomial inverse_sqrt adamw_torch adamw_torch_fused adafactor sgd adamw_8bit
         paged_adamw_8bit embedded English Python spec data train workbench Who are you Top top temperature token base
         Enter Shift ID""",
+    )
+)
+# Values of knobs and the knobs' own names (`model.quantization=nf4`), and the papers that methods are known by.
+NAMES |= {
+    word
+    for model in STAGES.values()
+    for item in knobs(model)
+    for text in (*item.choices, *item.path.split("."), *map(str, (item.default, *item.suggestions)))
+    for word in re.findall(r"[A-Za-z][A-Za-z0-9_]*", text)
+}
+NAMES |= set(
+    re.findall(
+        r"\S+",
+        """Zhang Meng Paischer Hayou Kopiczko Houlsby Pan Qiu Büyükakyüz Büy kaky Li VeRA Tuning prefix tuning
+        LLM Adapters checkpoint lm_head""",
     )
 )
 # Values and templates that no one reads: element classes, and what a component holds before it is filled.

@@ -32,7 +32,7 @@ def knob(
 ) -> Any:
     """A field of a Section.
 
-    receiver: the dotted name of the class that takes it under the same name (checked by a test), e.g. "peft.LoraConfig".
+    receiver: the dotted names, joined by |, of what takes it under the same name (checked by a test): "peft.LoraConfig".
     when: "section.knob=value" or "section.knob=a|b": the form shows it only then.
     basic: in the short list that a first-timer sees.
     suggestions: offered in a box that also takes other text.

@@ -18,7 +18,7 @@ import torch
 from transformers import TrainerCallback
 
 from workbench.errors import WorkbenchError
-from workbench.models.building import BUILDING
+from workbench.stages.methods.method import Method
 from workbench.stages.random_state import RandomState
 
 CURVE = "curve.json"  # the part of the loss curve that is summed up but not yet logged
@@ -49,6 +49,7 @@ class Boundary(TrainerCallback):
 class WholeCheckpoints:
     """Mixed in before a transformers Trainer. Callbacks may have an `on_before_save()`: called when a save is sure."""
 
+    method: Method
     resumed_from: Path | None = None
     _saving_to: Path | None = None
 
@@ -69,8 +70,16 @@ class WholeCheckpoints:
             self._globalstep_last_logged = kept["last_logged"]
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        with BUILDING:
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self.method.restore(self.model, Path(resume_from_checkpoint))
+
+    def _load_best_model(self) -> None:
+        self.method.restore(self.model, Path(self.state.best_model_checkpoint))
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        if self.optimizer is None:
+            kind, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            self.optimizer = self.method.optimizer(self.model, kind, options)
+        return super().create_optimizer(model)
 
     # -- saving -----------------------------------------------------------------------------------------------------
     def _get_output_dir(self, trial: Any) -> str:
@@ -103,7 +112,7 @@ class WholeCheckpoints:
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         # Not the tokenizer (it is the base's) and not training_args.bin (a pickle that nobody reads).
-        save_adapter(self.model, Path(output_dir or self.args.output_dir), state_dict)
+        self.method.save_checkpoint(self.model, Path(output_dir or self.args.output_dir))
 
     def refuse_broken_weights(self) -> None:
         """A checkpoint full of NaN would push out the last good one."""
@@ -122,12 +131,6 @@ class WholeCheckpoints:
         steps = sorted(int(path.name.rpartition("-")[2]) for path in run_dir.glob("checkpoint-*"))
         for step in steps[: -max(keep or len(steps), 1)]:
             shutil.rmtree(run_dir / f"checkpoint-{step}")
-
-
-def save_adapter(model: Any, folder: Path, state_dict: dict[str, Any] | None = None) -> None:
-    """An adapter in PEFT's format. Raises WorkbenchError when the disk is full."""
-    # "auto" asks the hub for the base's config to see whether its vocabulary grew; ours never does.
-    model.save_pretrained(str(folder), state_dict=state_dict, save_embedding_layers=False)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Rendered conversations, a module tree of the base and a spec -> a trainer of its adapter (supervised fine-tuning)."""
+"""Rendered conversations, a module tree of the base and a spec -> a trainer of its method (supervised fine-tuning)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy, pad
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from workbench.data.render import Rendered
 from workbench.models.building import BUILDING
 from workbench.specs import Spec
-from workbench.stages.adapters import peft_config
+from workbench.stages import methods
 from workbench.stages.batches import IGNORED, Collator, Layout, count_tokens
+from workbench.stages.methods.method import Method
 from workbench.stages.random_state import preserved
 from workbench.stages.saving import WholeCheckpoints
 
@@ -29,29 +30,34 @@ def build(
     run_dir: Path,
     callbacks: Sequence[TrainerCallback] = (),
     held_out: Sequence[Rendered] = (),
+    method: Method | None = None,
 ) -> SftTrainer:
-    """A trainer of a new adapter on `model`, a module tree of its own over the base's tensors.
+    """A trainer of what the spec's method puts on `model`, a module tree of its own (`Method.tree`).
 
-    The seed decides the adapter's first weights, the order of the rows and the dropout. Building it resets the
+    The seed decides the method's first weights, the order of the rows and the dropout. Building it resets the
     process's accelerator state, so only the one thread that trains may.
     """
-    device = next(model.parameters()).device
+    method = method or methods.of(spec)
+    device, dtype = next(model.parameters()).device, model.dtype
+    set_seed(spec.training.seed)
+    learning = method.put_on(model, tokenizer, rows)
+    if method.learns_head:  # TRL refuses this for the sake of its fused head, which is not used then
+        learning.get_output_embeddings = lambda: None
     with BUILDING:
         trainer = SftTrainer(
-            model=model,
-            args=arguments(spec, run_dir, device, model.dtype, evaluates=bool(held_out)),
+            model=learning,
+            args=arguments(spec, run_dir, device, dtype, evaluates=bool(held_out)),
             train_dataset=_dataset(rows),
             eval_dataset=_dataset(held_out) if held_out else None,
             processing_class=tokenizer,
-            peft_config=peft_config(spec.adapter),  # after the trainer has set the seed: PEFT draws the first weights
             data_collator=None if spec.data.packing else Collator(_pad_token(tokenizer)),
-            callbacks=list(callbacks),
+            callbacks=[*method.callbacks(learning), *callbacks],
         )
+    learning.__dict__.pop("get_output_embeddings", None)
+    trainer.method = method
     trainer.remove_callback(PrinterCallback)  # stdout belongs to the caller
     trainer.keep_boundaries()
-    # Where the base is found again elsewhere: "embedded" or what the spec says, never a folder of this machine.
-    trainer.model.peft_config["default"].base_model_name_or_path = spec.model.path
-    if device.type == "cpu" and not spec.data.packing:
+    if device.type == "cpu" and not spec.data.packing and method.rows_may_touch:
         trainer.lay_flat_if_exact()
     return trainer
 
@@ -93,7 +99,7 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
         weights = inputs.pop("weights", None)
         if self.model.training:
             self.tokens_seen += count_tokens(inputs)
-        if inputs["input_ids"].device.type != "cpu" and weights is None:
+        if inputs["input_ids"].device.type != "cpu" and weights is None and not self.method.learns_head:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if return_outputs:
             raise ValueError("the outputs hold logits of trained positions only; ask for the loss alone")
@@ -101,6 +107,13 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
         if weights is not None:
             per_token = per_token * pad(weights[:, 1:], (0, 1))[chosen]
         return per_token.sum() / (num_items_in_batch or max(int(chosen.sum()), 1))
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        extra = self.method.extra_loss(self.model)
+        if extra is not None:  # its gradient only: the curve shows the cross entropy
+            self.accelerator.backward(extra / self.current_gradient_accumulation_steps)
+        return loss
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         return 0  # counting the parameters anew costs a millisecond a step, and nobody reads the number
@@ -126,7 +139,7 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
             self.model.train(was_training)
         self.layout_note = "rows lie end to end where that is less work" if same else "rows are padded side by side"
         if same:
-            self.data_collator = Collator(padded.pad_token_id, Layout.of(self.model.get_base_model()))
+            self.data_collator = Collator(padded.pad_token_id, Layout.of(bare(self.model)))
 
 
 def trained_losses(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -137,13 +150,22 @@ def trained_losses(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Te
     inputs = {name: value for name, value in batch.items() if name not in ("labels", "weights")}
     targets = pad(batch["labels"][:, 1:], (0, 1), value=IGNORED)
     chosen = targets != IGNORED
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    hook = base.get_output_embeddings().register_forward_pre_hook(lambda _, given: (given[0][chosen], *given[1:]))
+
+    def only_chosen(_, given):  # a virtual prompt stands before the text
+        hidden = given[0]
+        return (hidden[:, hidden.shape[1] - chosen.shape[1] :][chosen], *given[1:])
+
+    hook = bare(model).get_output_embeddings().register_forward_pre_hook(only_chosen)
     try:
         logits = model(**inputs, use_cache=False).logits  # (N, vocab)
     finally:
         hook.remove()
     return cross_entropy(logits.float(), targets[chosen], reduction="none"), chosen
+
+
+def bare(model: Any) -> Any:
+    """The model of transformers inside PEFT's wrapper, if there is one."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _dataset(rows: Sequence[Rendered]) -> Dataset:

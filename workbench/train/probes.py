@@ -114,12 +114,19 @@ class Questioner:
         if self._tree is None:
             self._tree = tree(model)
             # TRL's patch of the base's forward is bound to the training tree; checkpointing would recompute in vain.
-            self._tree.get_base_model().__dict__.pop("forward", None)
+            getattr(self._tree, "get_base_model", lambda: self._tree)().__dict__.pop("forward", None)
             self._tree.gradient_checkpointing_disable()
             self._tree.eval()
         sampling = Sampling(temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
         stop_row = None if stop is None else lambda row: stop()
-        ids = generate(self._tree, self.tokenizer, self.prompts, sampling=sampling, stop=stop_row)
+        configs = getattr(self._tree, "peft_config", {}).values()
+        alone = any(config.is_prompt_learning for config in configs)  # left padding would push it away from its text
+        batches = [[prompt] for prompt in self.prompts] if alone else [self.prompts]
+        ids = [
+            answer
+            for batch in batches
+            for answer in generate(self._tree, self.tokenizer, batch, sampling=sampling, stop=stop_row)
+        ]
         if stop is not None and stop():
             return None
         rows = []

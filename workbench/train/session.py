@@ -93,6 +93,7 @@ def _train(
         if step:
             tell(Progress("saving", step, total))
             _save_result(run, trainer)
+            heart.note(result=trainer.method.result)
         return _end(heart, log, "finished" if step >= total else "stopped", None, seconds=time.monotonic() - began)
 
 
@@ -109,8 +110,7 @@ def _trainer(
     """The stage's trainer on a tree of its own, with metrics, stop and probes around it."""
     import copy
 
-    from workbench.models.trees import tree
-    from workbench.stages import sft
+    from workbench.stages import methods, sft
     from workbench.train import callbacks, probes
 
     curve = callbacks.Curve(run, heart, on_progress)
@@ -123,19 +123,22 @@ def _trainer(
         around.append(callbacks.EvaluateLast())
     # The trainer may set a padding token: on a copy, because everybody shares the hub's tokenizer.
     tokenizer = copy.deepcopy(base.tokenizer)
-    trainer = sft.build(spec, tree(base.model), tokenizer, rendered, run.directory, around, held_out)
+    method = methods.of(spec, run.home)
+    trainer = sft.build(spec, method.tree(base), tokenizer, rendered, run.directory, around, held_out, method)
     curve.trainer = trainer
+    for note in method.notes:
+        log(note)
     if trainer.layout_note:
         log(trainer.layout_note)
     return trainer
 
 
 def _save_result(run: Run, trainer: Any) -> None:
-    from workbench.stages.saving import save_adapter, written_beside
+    from workbench.stages.saving import written_beside
 
     trainer.refuse_broken_weights()
-    with written_beside(run.adapter_path) as beside:
-        save_adapter(trainer.model, beside)
+    with written_beside(run.directory / trainer.method.result) as beside:
+        trainer.method.save(trainer.model, beside)
 
 
 def _end(

@@ -1,0 +1,26 @@
+"""A spec's `adapter.type` -> the method that puts its weights on a module tree, trains, saves and restores them.
+
+One method is one class (or one line) in a module of this package; it is known by being there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from workbench.specs import Spec
+from workbench.stages.methods.method import KINDS, Method
+
+
+def kinds() -> set[str]:
+    """All there are, by their names in `adapter.type`."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return set(KINDS)
+
+
+def of(spec: Spec, home: Path | None = None) -> Method:
+    """The method of a spec, not yet on any tree. home: the workspace, in which `adapter.continue_from` is looked up."""
+    kinds()
+    return KINDS[spec.adapter.type](spec, home)

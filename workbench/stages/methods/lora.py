@@ -1,0 +1,104 @@
+"""LoRA with the ways to begin (PiSSA, OLoRA, EVA, LoftQ) and to learn (LoRA+, LoRA-FA) that PEFT knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from workbench.data.render import Rendered
+from workbench.errors import UserError
+from workbench.models.building import BUILDING
+from workbench.stages.adapters import peft_config
+from workbench.stages.methods.joined import Part, save_joined
+from workbench.stages.methods.peft_family import NAME, PeftMethod
+
+_EVA_BATCH = 8
+
+
+class Lora(PeftMethod):
+    kind = "lora"
+
+    @property
+    def changes_base(self) -> bool:
+        """PiSSA and OLoRA take their first A and B out of the base's own weights."""
+        return self.section.init_lora_weights in ("pissa", "olora")
+
+    @property
+    def title(self) -> str:
+        initial = self.section.init_lora_weights
+        return f"lora ({initial})" if initial in ("pissa", "olora", "eva", "loftq") else "lora"
+
+    @property
+    def saves_what_it_trains(self) -> bool:
+        return not self.changes_base
+
+    def put_on(self, model: Any, tokenizer: Any, rows: Sequence[Rendered]) -> Any:
+        initial = self.section.init_lora_weights
+        if self.changes_base and self.section.use_dora:
+            raise UserError("methods.dora_with", initial=initial)
+        if initial == "loftq" and self.spec.model.quantization != "nf4":
+            raise UserError("methods.loftq_needs", quantization=self.spec.model.quantization)
+        tuned = super().put_on(model, tokenizer, rows)
+        with BUILDING:
+            if initial == "eva":
+                self._begin_with_activations(tuned, rows, tokenizer)
+            elif initial == "loftq":
+                self._make_up_for_rounding(tuned)
+        if self.changes_base:
+            self._beginning = Part.of(tuned, sign=-1.0)
+        if self.section.lora_fa:
+            for name, value in tuned.named_parameters():
+                if ".lora_A." in name or ".lora_embedding_A." in name:
+                    value.requires_grad_(False)
+        return tuned
+
+    def config(self, model: Any, tokenizer: Any) -> Any:
+        if self.section.init_lora_weights != "eva":
+            return super().config(model, tokenizer)
+        from peft import EvaConfig
+
+        return peft_config(self.section, eva_config=EvaConfig())
+
+    def _begin_with_activations(self, tuned: Any, rows: Sequence[Rendered], tokenizer: Any) -> None:
+        from peft import initialize_lora_eva_weights
+
+        from workbench.stages.batches import Collator
+
+        collate, device = Collator(tokenizer.pad_token_id or 0), next(tuned.parameters()).device
+        plain = [{"input_ids": row.input_ids, "labels": row.labels} for row in rows]
+        batches = [plain[start : start + _EVA_BATCH] for start in range(0, len(plain), _EVA_BATCH)]
+        loader = [{name: value.to(device) for name, value in collate(batch).items()} for batch in batches[:64]]
+        was_training = tuned.training
+        initialize_lora_eva_weights(tuned.eval(), loader, show_progress_bar=False)
+        tuned.train(was_training)
+
+    def _make_up_for_rounding(self, tuned: Any) -> None:
+        from peft import replace_lora_weights_loftq
+
+        replace_lora_weights_loftq(tuned, str(self.base_path) if self.base_path else None, NAME)
+
+    def optimizer(self, model: Any, kind: type, options: dict[str, Any]) -> Any:
+        ratio = self.section.loraplus_lr_ratio
+        if self.section.lora_fa:
+            from peft.optimizers.lorafa import LoraFAOptimizer, create_lorafa_optimizer
+
+            config = model.peft_config[NAME]
+            made = create_lorafa_optimizer(
+                model, r=config.r, lora_alpha=config.lora_alpha, lr=options["lr"],
+                weight_decay=self.spec.training.weight_decay, use_rslora=config.use_rslora,
+            )  # fmt: skip
+            assert isinstance(made, LoraFAOptimizer)
+            return made
+        if ratio == 1.0:
+            return None
+        from peft.optimizers import create_loraplus_optimizer
+
+        decay = {"loraplus_weight_decay": self.spec.training.weight_decay}
+        return create_loraplus_optimizer(model, kind, loraplus_lr_ratio=ratio, **options | decay)
+
+    def save(self, model: Any, folder: Path) -> None:
+        super().save(model, folder)
+        if self.changes_base:
+            # B·A − B₀·A₀ on the untouched base is what B·A is on the base from which B₀·A₀ was taken out.
+            save_joined([Part.of(model), self._beginning], folder)

@@ -1,0 +1,93 @@
+"""What every method of training can be asked: a tree to begin with, its weights on it, saving, going on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from workbench.errors import UserError
+from workbench.models import trees
+from workbench.specs import Spec
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import TrainerCallback
+
+    from workbench.data.render import Rendered
+    from workbench.models.hub import Base
+
+Result = Literal["adapter", "model", "bottleneck"]
+KINDS: dict[str, Callable[[Spec, Path | None], Method]] = {}
+
+
+class Method:
+    """Subclasses with a `kind` register themselves. A method serves one run."""
+
+    kind: ClassVar[str] = ""
+    result: ClassVar[Result] = "adapter"  # the folder of a run that holds what was learned
+    rows_may_touch: ClassVar[bool] = True  # whether rows can lie end to end: not behind a virtual prompt
+    learns_head: bool = False  # whether what learns sits in lm_head, where a loss that reads `lm_head.weight` misses it
+
+    def __init_subclass__(cls) -> None:
+        if cls.kind:
+            KINDS[cls.kind] = cls
+
+    def __init__(self, spec: Spec, home: Path | None = None) -> None:
+        self.spec = spec
+        self.section = spec.adapter
+        self.home = home
+        self.base_path: Path | None = None
+        self.notes: list[str] = []  # for the log
+
+    # -- before -----------------------------------------------------------------------------------------------------
+    @property
+    def changes_base(self) -> bool:
+        """Whether base tensors are written to, so that they must be nobody else's."""
+        return False
+
+    def tree(self, base: Base) -> Any:
+        """Modules to begin with: over the shared tensors, or over a copy of them where the method writes into them."""
+        self.base_path = base.path
+        if not self.changes_base:
+            return trees.tree(base.model)
+        if self.spec.model.quantization != "none":
+            raise UserError("methods.quantised", kind=self.title, quantization=self.spec.model.quantization)
+        return trees.private_copy(base.model)
+
+    @property
+    def title(self) -> str:
+        """The method as a refusal names it."""
+        return self.section.type
+
+    def put_on(self, model: Any, tokenizer: Any, rows: Sequence[Rendered]) -> Any:
+        """The tree with this method's weights on it, those and no others asking for gradients.
+
+        The global random numbers are drawn on: the caller has seeded them.
+        """
+        raise NotImplementedError
+
+    # -- while training ---------------------------------------------------------------------------------------------
+    def callbacks(self, model: Any) -> list[TrainerCallback]:
+        return []
+
+    def optimizer(self, model: Any, kind: type, options: dict[str, Any]) -> torch.optim.Optimizer | None:
+        """An optimizer of the method's own, given the class and options that the spec chose; None for the usual one."""
+        return None
+
+    def extra_loss(self, model: Any) -> torch.Tensor | None:
+        """A term beside the cross entropy."""
+        return None
+
+    # -- saving and going on ----------------------------------------------------------------------------------------
+    def save(self, model: Any, folder: Path) -> None:
+        """What was learned, as anybody loads it."""
+        raise NotImplementedError
+
+    def save_checkpoint(self, model: Any, folder: Path) -> None:
+        """What was learned, with what only `restore` needs beside it."""
+        self.save(model, folder)
+
+    def restore(self, model: Any, folder: Path) -> None:
+        """Bring `model`, on which this method was put anew, to where the checkpoint was: bit for bit."""
+        raise NotImplementedError
