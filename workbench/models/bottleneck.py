@@ -1,7 +1,7 @@
 """Series and parallel bottleneck adapters: small networks at each feed-forward block.
 
-Houlsby et al. 2019 and He et al. 2021, as LLM-Adapters has them; not in PEFT. A folder holds `bottleneck_config.json` and
-`bottleneck_model.safetensors`, the weights by number of the layer. What they compute is no sum of weights, so they
+Houlsby et al. 2019 and He et al. 2021, as LLM-Adapters has them; not in PEFT. A folder holds `bottleneck_config.json`
+and `bottleneck_model.safetensors`, the weights by number of the layer. What they compute is no sum of weights, so they
 cannot be merged into the base.
 """
 
