@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.chat import columns as naming
+from workbench.chat import remote
+from workbench.chat.columns import Column, Located
 from workbench.chat.prompts import ChatOptions, Prompt, fit, messages, window
-from workbench.data.records import Message
+from workbench.chat.request import Cell, Delta, Request
+from workbench.chat.telling import Telling
 from workbench.errors import UserError, WorkbenchError
 from workbench.models import adapters
 from workbench.specs import check
@@ -20,57 +22,13 @@ from workbench.specs.model import ModelSection
 
 if TYPE_CHECKING:
     from workbench.chat.residents import Resident, Seat
-    from workbench.models.generate import Sampling, Scored
     from workbench.models.hub import Base, Hub
 
 UPDATE_SECONDS = 0.1
 ROWS_AT_ONCE = 32
 _ONE_THREAD_PARAMETERS = 100_000_000  # below, threads wait for each other longer than they compute
 
-
-@dataclass(frozen=True)
-class Delta:
-    """News of one column. The last one of each column has done=True."""
-
-    column: int
-    text: str  # the whole answer so far
-    done: bool = False
-    problem: WorkbenchError | None = None  # why this column has no answer; the page says it in its language
-    tokens: int = 0
-    seconds: float = 0.0  # since the column's batch began, its prompt included
-    first_seconds: float = 0.0  # until the first token
-    cut: int = 0  # oldest messages left out because the conversation outgrew the model's window
-    finish: str = ""  # "stop", "length" or "cancelled", when done
-    prompt_tokens: int = 0
-    scored: tuple[Scored, ...] = ()  # one per token so far, when options.logprobs asks for them
-
-    @property
-    def error(self) -> str | None:
-        """The problem in English."""
-        return str(self.problem) if self.problem else None
-
-
-@dataclass
-class _Cell:
-    """One answer to be made."""
-
-    column: int
-    turns: Sequence[Message]
-    prompt: int = 0
-    ids: list[int] = field(default_factory=list)
-    cut: int = 0
-    answer: str = ""
-
-
-@dataclass
-class _Request:
-    cells: list[_Cell]
-    columns: Sequence[str]
-    options: ChatOptions
-    model: ModelSection
-    cancelled: Callable[[int], bool]  # asked per column
-    tools: Any = None
-    news: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)  # Delta, Exception, or None at the end
+__all__ = ["Delta", "Engine"]
 
 
 class Engine:
@@ -92,24 +50,26 @@ class Engine:
         self,
         messages: Prompt | Sequence[Prompt],
         columns: Sequence[str],
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         model: ModelSection | None = None,
         *,
         cancel: threading.Event | Sequence[threading.Event] | None = None,
         tools: Any = None,
+        endpoint: remote.Endpoint | None = None,
+        begun: Sequence[str | tuple[int, ...]] | None = None,
     ) -> Iterator[Delta]:
         """One conversation answered by every column, about ten updates a second.
 
         messages: one prompt for all, or one list of messages per column (each with its own earlier answers).
-        columns: "base", RUN, RUN/checkpoint-N or a path. options: ChatOptions. cancel: for all, or one per column.
+        columns: names as chat/columns.py has them. options: ChatOptions, for all or one per column. cancel: likewise.
+        endpoint: where remote columns are asked; by default what the environment says. begun: per column the beginning
+        of its answer (token ids, or text), which then goes on from there; remote columns cannot.
         A column that cannot answer gets a Delta with its problem; the others go on. Raises UserError for what
         concerns all of them: the model, the options, the conversation. Closing the iterator stops the answer.
         """
-        chosen = check(ChatOptions, options or {})
-        if not columns:
-            raise UserError("engine.no_columns")
+        chosen = _options(options, len(columns))
         histories = _per_column(messages, len(columns))
-        turns = [_messages(history, chosen.system) for history in histories]
+        turns = [_messages(history, own.system) for history, own in zip(histories, chosen, strict=True)]
         closed = threading.Event()
         events = [cancel] * len(columns) if isinstance(cancel, threading.Event) or cancel is None else list(cancel)
 
@@ -117,35 +77,46 @@ class Engine:
             event = events[column]
             return closed.is_set() or self._closed.is_set() or (event is not None and event.is_set())
 
-        cells = [_Cell(column, turns[column]) for column in range(len(columns))]
-        request = _Request(cells, list(columns), chosen, model or ModelSection(), cancelled, tools)
-        return self._stream(request, closed)
+        cells = [Cell(column, turns[column]) for column in range(len(columns))]
+        for cell, beginning in zip(cells, begun or (), strict=False):
+            cell.begun = beginning
+        request = Request(cells, _parsed(columns), chosen, model or ModelSection(), cancelled, tools)
+        return self._stream(request, closed, endpoint)
 
     def answer(
         self,
         prompts: Sequence[Prompt],
         columns: Sequence[str],
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         model: ModelSection | None = None,
         *,
         cancel: threading.Event | None = None,
+        on_answer: Callable[[int, int, Delta], None] | None = None,
+        endpoint: remote.Endpoint | None = None,
     ) -> list[list[str]]:
-        """answers[prompt][column], in as few batches as there is room for. Raises UserError if a column cannot."""
-        chosen = check(ChatOptions, options or {})
-        if not columns:
-            raise UserError("engine.no_columns")
-        turns = [_messages(prompt, chosen.system) for prompt in prompts]
+        """answers[prompt][column], in as few batches as there is room for. Raises UserError if a column cannot.
+
+        on_answer: told (prompt, column, the last Delta) of each answer that is whole, for progress; with it a column
+        that cannot answer is told there, once per prompt, instead of raised.
+        """
+        chosen = _options(options, len(columns))
+        histories = [[_messages(prompt, own.system) for prompt in prompts] for own in chosen]
         cells = [
-            _Cell(column, turn, prompt) for column in range(len(columns)) for prompt, turn in enumerate(turns)
+            Cell(column, turn, prompt)
+            for column in range(len(columns))
+            for prompt, turn in enumerate(histories[column])
         ]
         closed = threading.Event()
 
         def cancelled(column: int) -> bool:
             return closed.is_set() or self._closed.is_set() or (cancel is not None and cancel.is_set())
 
-        request = _Request(cells, list(columns), chosen, model or ModelSection(), cancelled)
-        for delta in self._stream(request, closed):
-            if delta.problem is not None:
+        request = Request(cells, _parsed(columns), chosen, model or ModelSection(), cancelled)
+        for delta in self._stream(request, closed, endpoint):
+            if on_answer is not None and delta.done:
+                for prompt in [delta.prompt] if delta.prompt is not None else range(len(prompts)):
+                    on_answer(prompt, delta.column, delta)
+            elif delta.problem is not None:
                 raise delta.problem
         answers = [[""] * len(columns) for _ in prompts]
         for cell in cells:
@@ -189,24 +160,46 @@ class Engine:
             thread.join()
 
     # -- the caller's side of the queue -----------------------------------------------------------------------------
-    def _stream(self, request: _Request, closed: threading.Event) -> Iterator[Delta]:
-        def work() -> None:
-            try:
-                if self._closed.is_set():
-                    raise UserError("engine.closed")
-                self._answer(request)
-            except Exception as error:
-                request.news.put(error)
-            request.news.put(None)
+    def _stream(self, request: Request, closed: threading.Event, endpoint: remote.Endpoint | None) -> Iterator[Delta]:
+        """News of all columns until each worker (the engine's thread, one thread per remote column) is done."""
+        away = {number: column.remote for number, column in enumerate(request.columns) if _is_remote(column)}
+        workers = [cell for cell in request.cells if cell.column in away]
+        count = len(workers)
+        if self._closed.is_set():
+            raise UserError("engine.closed")
+        if len(workers) < len(request.cells):
+            self._post(lambda: self._work(request))
+            count += 1
+        for cell in workers:
 
-        self._post(work)
+            def ask(cell: Cell = cell) -> None:
+                try:
+                    remote.answer(request, cell, away[cell.column], endpoint, UPDATE_SECONDS)
+                except Exception as error:
+                    request.news.put(error)
+                request.news.put(None)
+
+            threading.Thread(target=ask, name="remote column", daemon=True).start()
         try:
-            while (news := request.news.get()) is not None:
-                if isinstance(news, Exception):
+            while count:
+                news = request.news.get()
+                if news is None:
+                    count -= 1
+                elif isinstance(news, Exception):
                     raise news
-                yield news
+                else:
+                    yield news
         finally:
             closed.set()
+
+    def _work(self, request: Request) -> None:
+        try:
+            if self._closed.is_set():
+                raise UserError("engine.closed")
+            self._answer(request)
+        except Exception as error:
+            request.news.put(error)
+        request.news.put(None)
 
     def _call(self, function: Callable[[], object]) -> None:
         """Run something between two requests, in the engine's thread; its error is raised here."""
@@ -239,24 +232,58 @@ class Engine:
             work()
         self._residents.clear()
 
-    def _answer(self, request: _Request) -> None:
-        resident = self._resident(request.model)
+    def _answer(self, request: Request) -> None:
+        """All columns of the chat's own base in one go, then those that are whole models of their own."""
+        groups: dict[str, dict[int, Located]] = {}
+        for number, column in enumerate(request.columns):
+            if _is_remote(column):
+                continue
+            try:
+                if isinstance(column, WorkbenchError):
+                    raise column
+                located = naming.locate(self.home, column.name, foreign=self._foreign, snapshot=self.hub.live.snapshot)
+            except UserError as error:
+                request.refuse([number], error)
+                continue
+            groups.setdefault(located.model, {})[number] = located
+        for model in sorted(groups):  # "", the chat's base, comes first
+            section = request.model.model_copy(update={"path": model}) if model else request.model
+            try:
+                resident = self._resident(section)
+            except UserError as error:
+                if not model:  # it concerns the whole request
+                    raise
+                request.refuse(list(groups[model]), error)
+                continue
+            self._answer_on(request, resident, groups[model])
+
+    def _answer_on(self, request: Request, resident: Resident, columns: Mapping[int, Located]) -> None:
+        """The columns over one base model."""
         base = resident.base
-        seats = resident.seats([self._located(name) for name in request.columns])
+        seats = dict(zip(columns, resident.seats(list(columns.values())), strict=True))
         cells, refused = [], set()
         for cell in request.cells:
-            seat = seats[cell.column]
+            if cell.column not in columns:
+                continue
+            seat, options = seats[cell.column], request.options[cell.column]
             try:
                 if isinstance(seat, UserError):
                     raise seat
-                options = request.options
+                cell.step = columns[cell.column].step
                 cell.ids, cell.cut = fit(
                     cell.turns, base.tokenizer, window(base.model), options.max_tokens, options.template, request.tools
                 )
+                if isinstance(cell.begun, str):
+                    cell.begun = tuple(base.tokenizer(cell.begun, add_special_tokens=False)["input_ids"])
+                if len(cell.ids) + len(cell.begun) >= window(base.model):
+                    raise UserError("engine.window_full", window=window(base.model))
             except UserError as error:
-                if cell.column not in refused:
-                    refused.add(cell.column)
-                    request.news.put(Delta(cell.column, "", True, error))
+                if isinstance(seat, UserError):
+                    if cell.column not in refused:
+                        refused.add(cell.column)
+                        request.refuse([cell.column], error)
+                else:
+                    request.news.put(Delta(cell.column, "", True, error, prompt=cell.prompt))
                 continue
             cells.append(cell)
         for batch in _batches(cells, seats):
@@ -271,38 +298,39 @@ class Engine:
             found = self._residents[base.key] = Resident(base)
         return found
 
-    def _located(self, name: str) -> adapters.AdapterRef | UserError:
-        try:
-            return adapters.locate(self.home, name, foreign=self._foreign)
-        except UserError as error:
-            return error
-
     def _answer_batch(
-        self, request: _Request, resident: Resident, cells: list[_Cell], seats: Sequence[Seat | UserError]
+        self, request: Request, resident: Resident, cells: list[Cell], seats: Mapping[int, Seat | UserError]
     ) -> None:
         from workbench.models.generate import Sampling, generate
 
-        options, base = request.options, resident.base
-        own = seats[cells[0].column].tree
+        base = resident.base
+        options = [request.options[cell.column] for cell in cells]
+        tree = seats[cells[0].column].tree
         room = window(base.model)
         samplings = [
-            Sampling(options.temperature, options.top_p, min(options.max_tokens, room - len(cell.ids)), options.seed)
-            for cell in cells
+            Sampling(
+                own.temperature,
+                own.top_p,
+                min(own.max_tokens, room - len(cell.ids) - len(cell.begun)),
+                own.seed,
+                len(cell.begun),
+            )
+            for own, cell in zip(options, cells, strict=True)
         ]
-        telling = _Telling(request, cells, samplings, base.tokenizer)
-        chosen = None if own is not None else [seats[cell.column].adapter for cell in cells]
+        telling = Telling(request, cells, samplings, base, UPDATE_SECONDS)
+        chosen = None if tree is not None else [seats[cell.column].adapter for cell in cells]
         try:
             with _threads(base):
                 generate(
-                    own if own is not None else resident.tree,
+                    tree if tree is not None else resident.tree,
                     base.tokenizer,
-                    [cell.ids for cell in cells],
+                    [[*cell.ids, *cell.begun] for cell in cells],
                     adapters=chosen,
                     sampling=samplings,
                     on_tokens=telling.tokens,
                     stop=lambda row: request.cancelled(cells[row].column),
-                    on_scored=telling.scored if options.logprobs >= 0 else None,
-                    likeliest=max(0, options.logprobs),
+                    on_scored=telling.scored if any(own.logprobs >= 0 for own in options) else None,
+                    likeliest=max(0, *(own.logprobs for own in options)),
                 )
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and "out of memory" not in str(error):
@@ -326,69 +354,40 @@ def _per_column(prompt: Any, count: int) -> list[Any]:
 _messages = messages  # `messages` is the contract's name of an argument of compare
 
 
-def _batches(cells: Sequence[_Cell], seats: Sequence[Seat | UserError]) -> list[list[_Cell]]:
+def _options(given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, count: int) -> list[ChatOptions]:
+    """One per column. Raises UserError for a value that no answer can have."""
+    if not count:
+        raise UserError("engine.no_columns")
+    if given is None or isinstance(given, Mapping):
+        return [check(ChatOptions, given or {})] * count
+    if len(given) != count:
+        raise UserError("engine.option_count", options=len(given), columns=count)
+    return [check(ChatOptions, own) for own in given]
+
+
+def _parsed(columns: Sequence[str]) -> list[Column | WorkbenchError]:
+    found: list[Column | WorkbenchError] = []
+    for name in columns:
+        try:
+            found.append(naming.parse(name))
+        except UserError as error:
+            found.append(error)
+    return found
+
+
+def _is_remote(column: Column | WorkbenchError) -> bool:
+    return isinstance(column, Column) and bool(column.remote)
+
+
+def _batches(cells: Sequence[Cell], seats: Mapping[int, Seat | UserError]) -> list[list[Cell]]:
     """Cells that one forward pass can answer: those of the shared tree together, those of each own tree."""
-    together: dict[Any, list[_Cell]] = {}
+    together: dict[Any, list[Cell]] = {}
     for cell in cells:
         seat = seats[cell.column]
         together.setdefault(id(cell) if seat.single else id(seat.tree), []).append(cell)
     return [
         rows[start : start + ROWS_AT_ONCE] for rows in together.values() for start in range(0, len(rows), ROWS_AT_ONCE)
     ]
-
-
-class _Telling:
-    """Tokens of a batch -> Deltas: at most ten a second and only for columns with news, the last one at once."""
-
-    def __init__(self, request: _Request, cells: list[_Cell], samplings: Sequence[Sampling], tokenizer: Any) -> None:
-        self._request, self._cells, self._samplings, self._tokenizer = request, cells, samplings, tokenizer
-        self._began = time.perf_counter()
-        self._next = 0.0
-        self._first = 0.0
-        self._told = [0] * len(cells)
-        self._ended = [False] * len(cells)
-        self._scores: list[list[Scored]] = [[] for _ in cells]
-
-    def scored(self, row: int, score: Scored) -> None:
-        self._scores[row].append(score)
-
-    def tokens(self, answers: list[list[int]], done: list[bool]) -> None:
-        now = time.perf_counter() - self._began
-        self._first = self._first or now
-        due = now >= self._next
-        if due:
-            self._next = now + UPDATE_SECONDS
-        for row, ids in enumerate(answers):
-            if done[row] and not self._ended[row]:
-                self._ended[row] = True
-                self._tell(row, ids, now, self._finish(row, ids))
-            elif due and not done[row] and len(ids) > self._told[row]:
-                self._told[row] = len(ids)
-                self._tell(row, ids, now)
-
-    def failed(self, problem: WorkbenchError) -> None:
-        for cell, ended in zip(self._cells, self._ended, strict=True):
-            if not ended:
-                self._request.news.put(Delta(cell.column, "", True, problem))
-
-    def _finish(self, row: int, ids: list[int]) -> str:
-        if len(ids) >= self._samplings[row].max_tokens:
-            return "length"
-        return "cancelled" if self._request.cancelled(self._cells[row].column) else "stop"
-
-    def _tell(self, row: int, ids: list[int], seconds: float, finish: str = "") -> None:
-        cell = self._cells[row]
-        text = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
-        if finish:
-            cell.answer = text
-        else:
-            text = text.rstrip("\ufffd")  # half a character: its other bytes are still to come
-        self._request.news.put(
-            Delta(
-                cell.column, text, bool(finish), None, len(ids), seconds, self._first, cell.cut, finish,
-                len(cell.ids), tuple(self._scores[row]),
-            )
-        )  # fmt: skip
 
 
 @contextmanager

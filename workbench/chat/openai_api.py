@@ -15,9 +15,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from workbench.chat import columns
 from workbench.chat.engine import Delta, Engine
 from workbench.errors import UserError, WorkbenchError, nearest
-from workbench.models import adapters
 from workbench.specs.model import ModelSection
 
 _ids = itertools.count(1)
@@ -182,10 +182,10 @@ class _Answer:
         self._asked, self._stops = asked, asked.stops()
         name = "base" if asked.model == "embedded" else asked.model
         try:
-            ref = adapters.locate(engine.home, name, foreign=False)
+            columns.check(engine.home, name, foreign=False)
         except UserError:
             raise _unknown(engine, asked.model) from None
-        section = ModelSection(path=adapters.base_of([ref]))
+        section = ModelSection(path=columns.base_of(engine.home, [name], foreign=False))
         self._cancel = threading.Event()
         self._tokenizer = engine.hub.tokenizer(section)
         self._deltas = engine.compare(

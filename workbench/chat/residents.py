@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.chat.columns import Located, check_mixable
 from workbench.errors import UserError
-from workbench.models import adapters, mixing, trees
+from workbench.models import adapters, mixing, trees, weights
 from workbench.models.adapters import AdapterRef
 from workbench.models.hub import Base
 
@@ -21,7 +22,7 @@ class Seat:
     """Where a column is answered: a row of the shared tree (adapter None: the bare model), or a tree of its own."""
 
     tree: Any = None  # None: the shared tree, which may have been wrapped since
-    adapter: str | None = None
+    adapter: mixing.Who | None = None
     single: bool = False  # one row at a time: a virtual prompt, which left padding would push away from its text
 
 
@@ -40,41 +41,62 @@ class Resident:
         self._shared: OrderedDict[tuple[Any, ...], str] = OrderedDict()
         self._epoch += 1
 
-    def seats(self, refs: Sequence[AdapterRef | UserError]) -> list[Seat | UserError]:
+    def seats(self, columns: Sequence[Located]) -> list[Seat | UserError]:
         """One seat per column, or why it has none. An adapter that fails takes no other column with it."""
-        failed: dict[int, UserError] = {place: ref for place, ref in enumerate(refs) if isinstance(ref, UserError)}
+        failed: dict[int, UserError] = {}
         while True:
             epoch, found = self._epoch, []
-            for place, ref in enumerate(refs):
+            for place, column in enumerate(columns):
                 if place not in failed:
                     try:
-                        found.append(self._seat(ref))
+                        found.append(self._seat(column))
                         continue
                     except UserError as error:
                         failed[place] = error
                     except FileNotFoundError:  # deleted between finding and reading it
-                        failed[place] = UserError("adapters.no_folder", path=ref.name)
+                        failed[place] = UserError("adapters.no_folder", path=column.column.name)
                 found.append(failed[place])
             if epoch == self._epoch:  # otherwise the shared tree was replaced and earlier seats are in the old one
                 self._forget_unused([seat for seat in found if isinstance(seat, Seat)])
                 return found
 
-    def _seat(self, ref: AdapterRef) -> Seat:
-        if ref.path is None:
+    def _seat(self, column: Located) -> Seat:
+        if not column.refs:
             return Seat()
-        stamp, config = ref.stamp(), adapters.read_config(ref.path)
-        if config is None:
-            raise UserError("adapters.no_config", path=ref.name, file=adapters.CONFIG)
-        if self._mixable and adapters.shareable(config):
-            if stamp not in self._shared:
-                self._attach_shared(ref, stamp)
-            self._shared.move_to_end(stamp)
-            return Seat(adapter=self._shared[stamp])
+        configs = [self._config(ref) for ref, _ in column.refs]
+        check_mixable(column, configs)
+        if len(column.refs) == 1 and column.refs[0][1] == 1.0:
+            return self._seat_alone(column.refs[0][0], configs[0])
+        if not self._mixable:
+            raise UserError("columns.experts_do_not_mix", name=column.column.name)
+        for ref, _ in column.refs:
+            if any(".lora_embedding_" in name for name in weights.header(ref.path / adapters.WEIGHTS) or ()):
+                raise UserError("columns.cannot_mix", name=ref.name, kind="LoRA + embeddings")
+        return Seat(adapter=tuple((self._shared_id(ref), strength) for ref, strength in column.refs))
+
+    def _seat_alone(self, ref: AdapterRef, config: Mapping[str, Any]) -> Seat:
+        # Beside trainable tokens in one tree PEFT cannot attach a further adapter that has none (KeyError).
+        if self._mixable and adapters.shareable(config) and not config.get("trainable_token_indices"):
+            return Seat(adapter=self._shared_id(ref))
+        stamp = ref.stamp()
         if stamp not in self._own:
             bare = trees.private_copy if adapters.changes_base(config) else trees.tree
             self._own[stamp], _ = adapters.attach(bare(self.base.model), ref)
         self._own.move_to_end(stamp)
         return Seat(tree=self._own[stamp], single=self._own[stamp].active_peft_config.is_prompt_learning)
+
+    def _config(self, ref: AdapterRef) -> Mapping[str, Any]:
+        config = adapters.read_config(ref.path)
+        if config is None:
+            raise UserError("adapters.no_config", path=ref.name, file=adapters.CONFIG)
+        return config
+
+    def _shared_id(self, ref: AdapterRef) -> str:
+        stamp = ref.stamp()
+        if stamp not in self._shared:
+            self._attach_shared(ref, stamp)
+        self._shared.move_to_end(stamp)
+        return self._shared[stamp]
 
     def _attach_shared(self, ref: AdapterRef, stamp: tuple[Any, ...]) -> None:
         try:
@@ -85,7 +107,8 @@ class Resident:
             raise
 
     def _forget_unused(self, needed: Sequence[Seat]) -> None:
-        in_use = {seat.adapter for seat in needed}
+        in_use = {seat.adapter for seat in needed if isinstance(seat.adapter, str)}
+        in_use |= {name for seat in needed if isinstance(seat.adapter, tuple) for name, _ in seat.adapter}
         for stamp, adapter in list(self._shared.items()):
             if len(self._shared) <= SHARED_AT_MOST:
                 break

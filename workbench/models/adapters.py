@@ -112,12 +112,7 @@ def _located_in_run(run: runs.Run, name: str) -> AdapterRef:
 
 
 def _located_at(home: Path, name: str, foreign: bool) -> AdapterRef:
-    path = Path(name).expanduser()
-    if not foreign:
-        inside = home.resolve()
-        path = (path if path.is_absolute() else inside / path).resolve()
-        if not path.is_relative_to(inside):
-            raise UserError("adapters.outside", name=name[:200], home=home.name)
+    path = folder_of(home, name, foreign)
     if not path.is_dir():
         raise UserError("adapters.no_folder", path=name[:200])
     config = read_config(path)
@@ -130,6 +125,17 @@ def _located_at(home: Path, name: str, foreign: bool) -> AdapterRef:
     if weights.header(path / WEIGHTS) is None:
         raise UserError("adapters.half_written", path=name[:200], file=WEIGHTS)
     return AdapterRef(name, path.resolve(), base=str(config.get("base_model_name_or_path") or ""))
+
+
+def folder_of(home: Path, name: str, foreign: bool) -> Path:
+    """A column's path. Raises UserError when it leads out of the workspace and may not (`foreign`)."""
+    path = Path(name).expanduser()
+    if not foreign:
+        inside = home.resolve()
+        path = (path if path.is_absolute() else inside / path).resolve()
+        if not path.is_relative_to(inside):
+            raise UserError("adapters.outside", name=name[:200], home=home.name)
+    return path
 
 
 def read_config(path: Path) -> Mapping[str, Any] | None:
@@ -150,6 +156,24 @@ def shareable(config: Mapping[str, Any]) -> bool:
     if config.get("peft_type") != "LORA" or changes_base(config):
         return False
     return not any(config.get(option) for option in _OPTIONS_THAT_DO_NOT_MIX)
+
+
+def scalable(config: Mapping[str, Any]) -> bool:
+    """Whether the adapter is nothing but a sum of B·A·x beside linear layers, so that it can be weighted and added."""
+    whole = config.get("modules_to_save") or config.get("trainable_token_indices")
+    return shareable(config) and not whole
+
+
+def kind(config: Mapping[str, Any]) -> str:
+    """What a sentence calls an adapter that is more than plain LoRA."""
+    if config.get("peft_type") != "LORA":
+        return str(config.get("peft_type", "?"))
+    if config.get("use_dora"):
+        return "DoRA"
+    for option in ("modules_to_save", "trainable_token_indices", *_OPTIONS_THAT_DO_NOT_MIX):
+        if config.get(option):
+            return f"LoRA + {option}"
+    return "LoRA" if not changes_base(config) else f"LoRA ({config.get('init_lora_weights')})"
 
 
 def changes_base(config: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+
 @dataclass(frozen=True)
 class Scored:
     """A token with its log-probability under the model (before temperature and top-p), and the likeliest ones."""
@@ -36,6 +37,7 @@ class Sampling:
     top_p: float = 1.0
     max_tokens: int = 256
     seed: int = 0
+    start: int = 0  # tokens of the answer that are there already: an answer that goes on meets the noise it would have
 
 
 def generate(
@@ -43,7 +45,7 @@ def generate(
     tokenizer: Any,
     prompts: Sequence[Sequence[int]],
     *,
-    adapters: Sequence[str | None] | None = None,
+    adapters: Sequence[mixing.Who | None] | None = None,
     sampling: Sampling | Sequence[Sampling] = Sampling(),
     on_tokens: OnTokens | None = None,
     stop: Callable[[int], bool] | None = None,
@@ -53,7 +55,8 @@ def generate(
 ) -> list[list[int]]:
     """Answers without their end tokens, in the order of the prompts. All rows go through the model together.
 
-    adapters: one id (or None for the bare model) per row; the tree is then a PEFT tree of shareable adapters.
+    adapters: one id (or a blend of ids, or None for the bare model) per row; the tree is then a PEFT tree of shareable
+        adapters.
         Without it every row gets what the tree has.
     sampling: one for all rows, or one per row.
     stop: asked before every token for each open row; a row that it stops keeps what it has.
@@ -67,7 +70,7 @@ def generate(
         return []
     order = list(range(len(prompts)))
     if adapters is not None:  # bare rows first, rows of one adapter side by side
-        ranks = {name: rank for rank, name in enumerate(sorted({name for name in adapters if name}), start=1)}
+        ranks = {name: rank for rank, name in enumerate(sorted({name for name in adapters if name}, key=str), start=1)}
         order.sort(key=lambda row: ranks.get(adapters[row], 0))
     per_row = [sampling] * len(prompts) if isinstance(sampling, Sampling) else list(sampling)
     ends = end_tokens(tree, tokenizer) if stop_ids is None else stop_ids
@@ -189,6 +192,7 @@ class _Chooser:
 
         self._device = device
         self._seeds = [item.seed for item in samplings]
+        self._starts = [item.start for item in samplings]
         self._greedy = all(item.temperature <= 0 for item in samplings)
         temperatures = [item.temperature if item.temperature > 0 else 1.0 for item in samplings]
         self._temperature = torch.tensor(temperatures, device=device)[:, None]
@@ -213,12 +217,13 @@ class _Chooser:
         import torch
 
         drawn = {}
-        for seed in self._seeds:
-            if seed not in drawn:
-                generator = torch.Generator().manual_seed((seed * 1_000_003 + position) % 2**63)
+        places = [(seed, start + position) for seed, start in zip(self._seeds, self._starts, strict=True)]
+        for seed, place in places:
+            if (seed, place) not in drawn:
+                generator = torch.Generator().manual_seed((seed * 1_000_003 + place) % 2**63)
                 uniform = torch.rand(vocabulary, generator=generator).clamp_(1e-9, 1 - 1e-7)
-                drawn[seed] = -torch.log(-torch.log(uniform))
-        return torch.stack([drawn[seed] for seed in self._seeds]).to(self._device)
+                drawn[seed, place] = -torch.log(-torch.log(uniform))
+        return torch.stack([drawn[place] for place in places]).to(self._device)
 
 
 def keep_top_p(scores: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import UserError
 from workbench.models import sources
 from workbench.models.building import BUILDING
+from workbench.models.live import LiveRuns
 from workbench.specs.model import ModelSection
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Hub:
         self._loading: dict[tuple[Any, ...], threading.Lock] = {}
         self._bases: dict[tuple[Any, ...], Base] = {}
         self._tokenizers: dict[tuple[str, bool], PreTrainedTokenizerBase] = {}
+        self.live = LiveRuns()  # weights that are being learned, by run
 
     def load(self, section: ModelSection, *, progress: OnProgress | None = None) -> Base:
         """The base model with frozen weights in eval mode. Raises UserError for a model that cannot be had."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 BARE = "__base__"  # PEFT's word for a row without an adapter
+# A row's adapter: an id, or several with weights (their updates are multiplied and added, as `cat` of PEFT's
+# add_weighted_adapter does, but without a third adapter in the tree).
+Blend = tuple[tuple[str, float], ...]
+Who = str | Blend
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "num_local_expert")
 
 
@@ -28,15 +32,15 @@ def can_mix(model: nn.Module) -> bool:
 
 
 @contextmanager
-def rows(tree: PeftModel, adapters: Sequence[str]) -> Iterator[None]:
+def rows(tree: PeftModel, adapters: Sequence[Who]) -> Iterator[None]:
     """While it lasts, row k of every forward of the tree has adapters[k] (or none: BARE).
 
     Equal adapters must stand side by side, bare rows first. The tree must have LoRA adapters of `adapters.shareable`
-    kinds only, and every forward must have len(adapters) rows.
+    kinds only (of `adapters.scalable` ones in blends), and every forward must have len(adapters) rows.
     """
     if not hasattr(tree, "peft_config"):  # a bare tree has nothing to keep apart (and peft need not be imported)
         if set(adapters) - {BARE}:
-            raise ValueError(f"a tree without adapters was asked for {sorted(set(adapters))}")
+            raise ValueError(f"a tree without adapters was asked for {sorted(set(adapters), key=str)}")
         yield
         return
     names = list(adapters)
@@ -55,7 +59,7 @@ def rows(tree: PeftModel, adapters: Sequence[str]) -> Iterator[None]:
             module.__dict__.pop("forward", None)
 
 
-def _forward(module: nn.Module, groups: list[tuple[str, int]], names: list[str]) -> Callable[..., Any] | None:
+def _forward(module: nn.Module, groups: list[tuple[Who, int]], names: list[Who]) -> Callable[..., Any] | None:
     """What replaces this module's forward; None for a module that no adapter touches."""
     from peft.tuners.lora import LoraLayer
     from peft.utils.other import AuxiliaryTrainingWrapper
@@ -65,11 +69,13 @@ def _forward(module: nn.Module, groups: list[tuple[str, int]], names: list[str])
     if not isinstance(module, LoraLayer):
         return None
     if not module.lora_A or module.lora_embedding_A:
-        return partial(type(module).forward, module, adapter_names=names)
+        # Blends hold linear layers only: here they are bare.
+        plain = [name if isinstance(name, str) else BARE for name in names]
+        return partial(type(module).forward, module, adapter_names=plain)
     return _linear(module, groups, len(names))
 
 
-def _replaced(wrapper: Any, groups: list[tuple[str, int]]) -> Callable[..., Any]:
+def _replaced(wrapper: Any, groups: list[tuple[Who, int]]) -> Callable[..., Any]:
     """modules_to_save and trainable tokens: rows whose adapter has a module of its own here take that one's output.
 
     PEFT's own mixed forward passes every row through the original as soon as the *active* adapter is not among those
@@ -79,7 +85,7 @@ def _replaced(wrapper: Any, groups: list[tuple[str, int]]) -> Callable[..., Any]
     own = [
         (name, slice(end - count, end))
         for (name, count), end in zip(groups, ends, strict=True)
-        if name in wrapper._adapters
+        if isinstance(name, str) and name in wrapper._adapters
     ]
 
     def forward(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -91,26 +97,28 @@ def _replaced(wrapper: Any, groups: list[tuple[str, int]]) -> Callable[..., Any]
     return forward
 
 
-def _linear(layer: Any, groups: list[tuple[str, int]], total: int) -> Callable[[torch.Tensor], torch.Tensor]:
+def _linear(layer: Any, groups: list[tuple[Who, int]], total: int) -> Callable[[torch.Tensor], torch.Tensor]:
     """base(x) + x·A·B with each group's own A (H, r) and B (r, O); ranks are filled up with zeros, which is exact."""
     import torch
 
     base = _bare_call(layer.get_base_layer())
-    present = [(name, count) for name, count in groups if name in layer.lora_A]
-    if not present:
+    parts = [_present(layer, name) for name, _ in groups]
+    if not any(parts):
         return base
     # Groups before the first adapter get nothing, so a bare row is computed as if there were no adapters at all.
-    first = next(index for index, (name, _) in enumerate(groups) if name in layer.lora_A)
+    first = next(index for index, some in enumerate(parts) if some)
     start, tail = sum(count for _, count in groups[:first]), groups[first:]
-    rank = max(layer.lora_A[name].weight.shape[0] for name, _ in present)
-    sample = layer.lora_A[present[0][0]].weight
+    rank = max(sum(layer.lora_A[name].weight.shape[0] for name, _ in some) for some in parts)
+    sample = layer.lora_A[parts[first][0][0]].weight
     down = sample.new_zeros(len(tail), sample.shape[1], rank)  # (G, H, r)
-    up = sample.new_zeros(len(tail), rank, layer.lora_B[present[0][0]].weight.shape[0])  # (G, r, O)
-    for index, (name, _) in enumerate(tail):
-        if name in layer.lora_A:
+    up = sample.new_zeros(len(tail), rank, layer.lora_B[parts[first][0][0]].weight.shape[0])  # (G, r, O)
+    for index, some in enumerate(parts[first:]):
+        end = 0
+        for name, weight in some:
             a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
-            down[index, :, : a.shape[0]] = a.T
-            up[index, : a.shape[0]] = b.T * layer.scaling[name]
+            place = slice(end, end := end + a.shape[0])
+            down[index, :, place] = a.T
+            up[index, place] = b.T * (layer.scaling[name] * weight)
     counts = [count for _, count in tail]
     equal, stacks, kind = len(set(counts)) == 1, len(tail), sample.dtype
 
@@ -136,6 +144,12 @@ def _linear(layer: Any, groups: list[tuple[str, int]], total: int) -> Callable[[
         return result
 
     return stacked if equal else in_turn
+
+
+def _present(layer: Any, who: Who) -> list[tuple[str, float]]:
+    """(adapter, weight) of those parts of a row's adapter that have matrices in this layer."""
+    blend = ((who, 1.0),) if isinstance(who, str) else who
+    return [(name, weight) for name, weight in blend if name in layer.lora_A]
 
 
 def _bare_call(layer: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -12,6 +12,7 @@ import torch
 from transformers import TrainerCallback
 
 from workbench.errors import WorkbenchError
+from workbench.models.live import LiveRun
 from workbench.runs import Run, append_lines, utc_now
 from workbench.train.heart import Heart
 from workbench.train.probes import Questioner
@@ -136,6 +137,25 @@ class StopOnRequest(TrainerCallback):
         if self.heart.stop_requested() and not control.should_training_stop:
             self.heart.enter("stopping", step=state.global_step)
             control.should_training_stop = control.should_save = True
+
+
+class ShareWeights(TrainerCallback):
+    """Lets others copy the live weights except while the optimizer writes them."""
+
+    def __init__(self, live: LiveRun) -> None:
+        self.live = live
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.live.step = state.global_step
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.live.writing.acquire()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        # Not in on_optimizer_step: others write there as well (AdaLoRA prunes).
+        self.live.step = state.global_step
+        if self.live.writing.locked():
+            self.live.writing.release()
 
 
 class EvaluateLast(TrainerCallback):

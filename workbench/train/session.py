@@ -83,11 +83,16 @@ def _train(
     rendered = rows.render_all(records.records, tokenizer, spec, log)
     held_out = rows.render_all(records.held_out, tokenizer, spec, log) if records.held_out else []
     base = hub.load(spec.model)
+    from workbench.train import callbacks
+
     with _threads(spec, base):
         trainer = _trainer(run, spec, base, rendered, held_out, heart, log, on_progress)
         log(f"ready after {time.monotonic() - began:.1f} s; {_trainable(trainer.model):,} weights learn")
         trainer.resumed_from = checkpoint
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with hub.live.published(run.name, trainer.model) as live:
+            # Before the others: probes asked at a step's end must not keep the weights locked.
+            trainer.callback_handler.callbacks.insert(0, callbacks.ShareWeights(live))
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         step, total = trainer.state.global_step, trainer.state.max_steps
         heart.note(step=step, total_steps=total, phase="saving")
         if step:

@@ -102,7 +102,7 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
 
     def chat(prompt: str | list, adapters: list[str] | None = None, options: dict | None = None) -> list[str]:
         """One answer per column. prompt: a question, or a list of alternating user and assistant turns, or messages.
-        adapters: columns, `base` among them (none: only base).
+        adapters: columns, `base` among them (none: only base); RUN@0.5, RUN@0.7+OTHER@0.3, RUN@now and remote:NAME too.
         options: temperature, top_p, max_tokens, seed, system, model."""
         columns = adapters or ["base"]
         texts = [""] * len(columns)
@@ -148,14 +148,14 @@ def _named(name: str, function: Callable) -> Callable:
 
 def _compared(app: "App", prompt: str | list, columns: list[str], options: dict) -> Iterator[Any]:
     """The engine's updates, after checking what came in from outside: columns may not lead out of the workspace."""
+    from workbench.chat.columns import check
     from workbench.chat.prompts import messages
-    from workbench.models.adapters import locate
     from workbench.specs import parse
 
     if not 0 < len(columns) <= COLUMNS_AT_MOST:
         raise UserError("ui.column_count", count=len(columns), limit=COLUMNS_AT_MOST)
     for column in columns:
-        locate(app.home, column, foreign=False)
+        check(app.home, column, foreign=False)
     sampling = {key: value for key, value in options.items() if key != "model"}
     model = parse({"model.path": options["model"]}).model if options.get("model") else None
     yield from app.engine.compare(messages(prompt), columns, sampling, model)

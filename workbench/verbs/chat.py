@@ -33,8 +33,8 @@ def command(t: Translate, lang: str) -> click.Command:
         terminal: Terminal, model: str | None, adapters: tuple[str, ...], prompts: tuple[str, ...], file: str | None,
         system: str, **sampling: Any,
     ) -> None:  # fmt: skip
+        from workbench.chat.columns import base_of, check
         from workbench.chat.engine import Engine
-        from workbench.models.adapters import base_of, locate
         from workbench.models.hub import Hub
         from workbench.specs import parse
 
@@ -43,8 +43,9 @@ def command(t: Translate, lang: str) -> click.Command:
         for prompt in prompts:
             if not prompt.strip():
                 raise UserError("cli.empty_prompt")
-        refs = [locate(terminal.home, name) for name in columns]  # before any weights are loaded
-        section = parse({"model": {"path": anchored(model) if model else base_of(refs)}}).model
+        for name in columns:  # before any weights are loaded
+            check(terminal.home, name)
+        section = parse({"model": {"path": anchored(model) if model else base_of(terminal.home, columns)}}).model
         options = {"system": system, **sampling}
         engine = Engine(Hub(), terminal.home)
         try:
