@@ -36,7 +36,8 @@ def imports(path: Path) -> set[str]:
 
 
 LAYERS = [
-    {"errors", "locales"}, {"specs"}, {"presets", "runs", "history", "data", "models", "templates"}, {"memory", "stages"},
+    {"errors", "locales"}, {"specs"}, {"presets", "runs", "history", "data", "models", "templates"},
+    {"memory", "stages"},
     {"train", "chat", "evaluate", "synthesis", "export"}, {"jobs"}, {"ui"},
     {"cli", "verbs", "demo", "bench", "__main__"},
 ]  # fmt: skip

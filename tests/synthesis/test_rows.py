@@ -83,7 +83,7 @@ def test_braces_of_a_passage_are_no_slots():
 
 
 def test_the_standard_prompts_have_both_slots_and_the_question_of_the_field():
-    assert default_prompt("zh").startswith("请为这段内容生成")
+    assert default_prompt("zh").startswith("请为这段内容生成一个合理的问题")
     for language in ("en", "zh"):
         assert {"{count}", "{passage}"} <= {
             slot for slot in ("{count}", "{passage}") if slot in default_prompt(language)

@@ -100,9 +100,7 @@ def test_a_run_is_started_watched_and_listed(english, chinese, finished):
 
 def test_base_and_adapter_answer_side_by_side(english, finished):
     options = {"temperature": 0, "max_tokens": 12}
-    answers = english.predict(
-        prompt="Who are you?", adapters=["base", finished], options=options, api_name="/chat"
-    )
+    answers = english.predict(prompt="Who are you?", adapters=["base", finished], options=options, api_name="/chat")
     assert len(answers) == 2 and all(answers)
     turns = ["Who are you?", answers[0], "And who made you?"]
     assert len(english.predict(prompt=turns, adapters=["base"], options=options, api_name="/chat")) == 1

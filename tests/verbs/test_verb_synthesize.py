@@ -32,7 +32,7 @@ def test_a_server_writes_rows_about_every_passage(call, call_json, document, fak
     assert told == {"passages": 2, "rows": 2, "repeated": 0, "mended": 0, "unusable": []}
     assert load(tmp_path / "out.jsonl").report.rows_good == 2 and set(fake.keys) == {f"Bearer {KEY}"}
     asked = sorted(body["messages"][0]["content"] for body in fake.asked)
-    assert asked[0].startswith("Write 2 sensible question(s)") and asked[0].endswith(TEXT.split("\n")[2])
+    assert "; 2 such pair(s) in all." in asked[0] and asked[0].endswith(TEXT.split("\n")[2])
     fake.replies = lambda prompt, number: "no idea" if "Lyon" in prompt else '[{"question": "Q", "answer": "A"},]'
     code, out, err = call("synthesize", document, "b.jsonl", "--url", fake.url, "--model", "m", "--with-passage")
     assert code == 0 and "1 rows from 2 passages" in out and "1 from mended JSON" in out

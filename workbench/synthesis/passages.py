@@ -38,6 +38,13 @@ class _Block:
     heading: bool = False
 
 
+def check_lengths(least: float | None, most: float | None) -> tuple[int, int]:
+    """Whole numbers of characters. Raises UserError for lengths that no passage can have."""
+    if least is None or most is None or not 1 <= least <= most or most < 20:
+        raise UserError("synthesis.bad_lengths", least=least, most=most)
+    return int(least), int(most)
+
+
 def read(path: str | Path, *, name: str = "", least: int = LEAST, most: int = MOST) -> list[Passage]:
     """The passages of a document, which is told by its bytes first and by its ending second.
 

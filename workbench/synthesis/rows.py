@@ -69,6 +69,13 @@ def check_prompt(prompt: str) -> str:
     return prompt
 
 
+def check_count(count: float | None) -> int:
+    """How many pairs to ask for. Raises UserError for none, for parts of one, and for too many."""
+    if count is None or count != int(count) or not 1 <= count <= PAIRS_AT_MOST:
+        raise UserError("synthesis.bad_count", value=count, most=PAIRS_AT_MOST)
+    return int(count)
+
+
 def filled(prompt: str, passage: Passage, count: int) -> str:
     """{count} first: the passage is somebody's text and may hold braces of its own."""
     return prompt.replace("{count}", str(count)).replace(_SLOT, passage.text)
@@ -91,8 +98,7 @@ def write(
     Raises UserError for what concerns all passages: no address, no model, a refused key, a prompt without a slot.
     """
     check_prompt(prompt)
-    if not 1 <= count <= PAIRS_AT_MOST:
-        raise UserError("synthesis.bad_count", value=count, most=PAIRS_AT_MOST)
+    check_count(count)
     if not passages:
         raise UserError("synthesis.nothing_to_read")
     cancel = cancel or threading.Event()

@@ -30,6 +30,7 @@ from workbench.locales import LANGUAGES
 from workbench.ui import api, history, live
 from workbench.ui.columns import Columns
 from workbench.ui.conversations import Conversations
+from workbench.ui.drafts import Drafts
 from workbench.ui.guard import Guard, check_listen, is_local
 from workbench.ui.i18n import Texts, preferred
 from workbench.ui.look import CSS, head, theme
@@ -57,6 +58,7 @@ class App:
         self.columns = Columns(self.home)
         self.conversations = Conversations()
         self.opened = OpenedFiles(self.home)
+        self.drafts = Drafts(self.home)
         self._lock = threading.RLock()
         self._made: dict[str, Any] = {}
 
@@ -104,6 +106,7 @@ class App:
 
     def close(self) -> None:
         """Ask the running job to save and stop, then let go of the engine."""
+        self.drafts.close()
         with self._lock:
             for name in ("engine", "jobs"):
                 if name in self._made:

@@ -55,6 +55,7 @@ def command(t: Translate, lang: str) -> click.Command:
 
         container(out)  # a wrong ending, prompt or document is known before a model is loaded
         asked = rows.check_prompt(prompt if prompt is not None else rows.default_prompt(language))
+        least, most = documents.check_lengths(least, most)
         passages = [passage for file in files for passage in documents.read(file, least=least, most=most)]
         with _author(terminal, **who) as author:
             drafts, repeated, error = _write(terminal, passages[:limit], author, asked, count)

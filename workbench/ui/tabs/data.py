@@ -15,6 +15,7 @@ from workbench.ui import forms
 from workbench.ui.i18n import Texts
 from workbench.ui.opened import ROWS_KEPT, Opened, OpenedFiles
 from workbench.ui.report import raw_html, report_html, rows_html
+from workbench.ui.tabs import make
 from workbench.ui.tokens import token_html
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def build(app: App, t: Texts) -> Data:
         with gr.Column(scale=6, min_width=320):
             _rows(tab, t)
     _wire(tab)
+    make.build(app, t, tab.file)
     return tab
 
 
