@@ -66,7 +66,8 @@ NAMES |= set(
     re.findall(
         r"\S+",
         """Zhang Meng Paischer Hayou Kopiczko Houlsby Pan Qiu Büyükakyüz Büy kaky Li VeRA Tuning prefix tuning
-        LLM Adapters checkpoint lm_head""",
+        LLM Adapters checkpoint lm_head
+        txt docx pdf API OpenAI OPENAI_API_KEY JSON question answer passage count here http rows""",
     )
 )
 # Values and templates that no one reads: element classes, and what a component holds before it is filled.

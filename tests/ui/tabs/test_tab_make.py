@@ -69,7 +69,8 @@ def test_what_cannot_work_is_said_at_the_button(tab, fake, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     for changes in (
         {"url": "nowhere"}, {"served": ""}, {"prompt": "no slot"}, {"count": 0}, {"count": None},
-        {"least": 50, "most": 40}, {"max_tokens": None}, {"temperature": -1}, {"model": "no/such/folder", "who": "here"},
+        {"least": 50, "most": 40}, {"max_tokens": None}, {"temperature": -1},
+        {"model": "no/such/folder", "who": "here"},
     ):  # fmt: skip
         shown = begin(tab, fake, **changes)
         assert "wb-problem" in shown[0] or "wb-problem" in tab.poll(1, -1)[0], changes
