@@ -26,7 +26,9 @@ def upload(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(("language", "good", "bad"), [("en", "29 good rows", "1 bad rows"), ("zh", "可用 29 行", "不可用 1 行")])
+@pytest.mark.parametrize(
+    ("language", "good", "bad"), [("en", "29 good rows", "1 bad rows"), ("zh", "可用 29 行", "不可用 1 行")]
+)
 def test_an_uploaded_file_is_looked_at_row_by_row(visit, upload, server, language, good, bad):
     page = visit(language, "data")
     page.locator("#tab-data input[type=file]").first.set_input_files(upload)
@@ -54,6 +56,11 @@ def test_an_uploaded_file_is_looked_at_row_by_row(visit, upload, server, languag
     page.locator("#data-forth").click()
     expect(listed).to_contain_text("问题 20")
     expect(page.locator("#data-page input")).to_have_value("2")
+
+    # the whole file is searched
+    page.locator("#data-search textarea, #data-search input").first.fill("回答 2")
+    page.locator("#data-search textarea, #data-search input").first.press("Enter")
+    expect(listed.locator("tr")).to_have_count(11)
 
 
 def test_a_file_is_converted_and_downloaded(visit, upload, tmp_path):

@@ -67,6 +67,7 @@ NAMES |= set(
         r"\S+",
         """Zhang Meng Paischer Hayou Kopiczko Houlsby Pan Qiu Büyükakyüz Büy kaky Li VeRA Tuning prefix tuning
         LLM Adapters checkpoint lm_head
+        ModelScope owner dataset_info HF_ENDPOINT HF_TOKEN HTTPS_PROXY
         txt docx pdf API OpenAI OPENAI_API_KEY JSON question answer passage count here http rows""",
     )
 )

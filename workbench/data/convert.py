@@ -10,12 +10,12 @@ from workbench.data import targets, writers
 from workbench.data.load import iter_records
 from workbench.data.quality import Watch
 from workbench.data.report import Report
-from workbench.data.rows import RowError
+from workbench.data.rows import RowError, Rows
 from workbench.errors import UserError
 
 
 def convert(
-    path: str | Path,
+    path: str | Path | Rows,
     out: str | Path,
     to: str,
     *,

@@ -103,15 +103,20 @@ def _lines(file: BinaryIO, codec: str) -> Iterator[Row]:
             if not line.strip(b"\xef\xbb\xbf \t\r\n" if isinstance(line, bytes) else "\ufeff \t\r\n"):  # type: ignore[arg-type]
                 continue
             count += 1
-            try:
-                value = parse_line(line)
-            except RowError as error:
-                text = line.decode(errors="replace") if isinstance(line, bytes) else line
-                yield Row(count, number, None, error, text[:4000].rstrip("\r\n"))
-                continue
+            yield row_of_line(line, count, number)
+            continue
         else:
             count += 1
         yield Row(count, number, value)
+
+
+def row_of_line(line: bytes | str, row: int, number: int) -> Row:
+    """A line that is not blank as a row, with the reason when it is no JSON."""
+    try:
+        return Row(row, number, parse_line(line))
+    except RowError as error:
+        text = line.decode(errors="replace") if isinstance(line, bytes) else line
+        return Row(row, number, None, error, text[:4000].rstrip("\r\n"))
 
 
 def _split(file: BinaryIO, codec: str) -> Iterator[bytes] | Iterator[str]:

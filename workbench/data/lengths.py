@@ -2,64 +2,90 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from typing import Any
 
+from workbench.data.numbers import SPILLED_ROWS, Numbers
+from workbench.data.quality import histogram
 from workbench.data.records import Record
 from workbench.data.render import IGNORED, Rendered, render_many
-from workbench.errors import NoTrainableTokens
+from workbench.errors import NoTrainableTokens, UserError
 
-_BINS = 40
 _ROWS_LISTED = 1000
+
+
+class TokenLengths:
+    """Sees every rendered row once. truncated, untrained, refused: the numbers of such rows, in order."""
+
+    def __init__(self, max_length: int) -> None:
+        self.max_length = max_length
+        self.truncated, self.untrained, self.refused = array("I"), array("I"), array("I")
+        self.why: dict[int, UserError] = {}  # of the first untrained and refused rows
+        self._lengths = Numbers("I")
+        self._trained = self._lost = 0
+
+    def add(self, row: int, result: Rendered | UserError) -> None:
+        if isinstance(result, Rendered):
+            length = len(result.input_ids) + len(result.cut_ids)
+            behind = sum(label != IGNORED for label in result.cut_labels)
+            self._trained += behind + sum(label != IGNORED for label in result.labels)
+            self._lost += behind
+        elif isinstance(result, NoTrainableTokens):
+            length = result.params["length"]  # type: ignore[assignment]
+            self._trained += result.params["trained"]  # type: ignore[operator]
+            self._lost += result.params["trained"]  # type: ignore[operator]
+            self._note(self.untrained, row, result)
+        else:
+            self._note(self.refused, row, result)
+            return
+        self._lengths.append(length)
+        if length > self.max_length and (not self.truncated or self.truncated[-1] != row):
+            self.truncated.append(row)
+        if len(self._lengths.tail) >= SPILLED_ROWS:
+            self._lengths.spill()
+
+    def _note(self, rows: array, row: int, why: UserError) -> None:
+        if not rows or rows[-1] != row:
+            rows.append(row)
+        if len(self.why) < _ROWS_LISTED:
+            self.why.setdefault(row, why)
+
+    def statistics(self) -> dict[str, Any]:
+        """Figures in plain JSON.
+
+        tokens: mean, p50, p95, max. histogram: [{"from", "to", "count"}] in tokens. truncated_percent: rows longer than
+        max_length. trained_lost_percent: of the tokens that take loss, those behind the cut. untrained: rows without
+        any token to learn. refused: rows that the template cannot render.
+        """
+        import numpy as np
+
+        numbers = self._lengths.whole() if len(self._lengths) else np.zeros(1, np.uint32)
+        middle, high = np.percentile(numbers, (50, 95))
+        cut = numbers > self.max_length
+        return {
+            "rows": len(self._lengths),
+            "max_length": self.max_length,
+            "tokens": {
+                "mean": round(float(numbers.mean()), 1), "p50": int(middle), "p95": int(high),
+                "max": int(numbers.max()), "sum": int(numbers.sum(dtype=np.int64)),
+            },
+            "histogram": histogram(numbers),
+            "truncated": int(cut.sum()),
+            "truncated_percent": round(100 * float(cut.mean()), 2),
+            "trained_lost_percent": round(100 * self._lost / self._trained, 2) if self._trained else 0.0,
+            "untrained": self.untrained[:_ROWS_LISTED].tolist(),
+            "untrained_count": len(self.untrained),
+            "refused": self.refused[:_ROWS_LISTED].tolist(),
+            "refused_count": len(self.refused),
+        }  # fmt: skip
 
 
 def token_statistics(
     records: Iterable[Record], rows: Iterable[int], tokenizer: Any, max_length: int, *, template: str | None = None
 ) -> dict[str, Any]:
-    """Figures of the token lengths, in plain JSON.
-
-    tokens: mean, p50, p95, max. histogram: [{"from", "to", "count"}] in tokens. truncated_percent: rows longer than
-    max_length. trained_lost_percent: of the tokens that take loss, those behind the cut. untrained: rows without any
-    token to learn. refused: rows that the template cannot render.
-    """
-    import numpy as np
-
-    lengths: list[int] = []
-    trained = lost = 0
-    untrained: list[int] = []
-    refused: list[int] = []
+    """The figures of TokenLengths over all records; rows: where each came from."""
+    lengths = TokenLengths(max_length)
     for row, result in zip(rows, render_many(records, tokenizer, max_length, template=template), strict=False):
-        if isinstance(result, Rendered):
-            lengths.append(len(result.input_ids) + len(result.cut_ids))
-            behind = sum(label != IGNORED for label in result.cut_labels)
-            trained += behind + sum(label != IGNORED for label in result.labels)
-            lost += behind
-        elif isinstance(result, NoTrainableTokens):
-            lengths.append(result.params["length"])  # type: ignore[arg-type]
-            trained += result.params["trained"]  # type: ignore[operator]
-            lost += result.params["trained"]  # type: ignore[operator]
-            untrained.append(row)
-        else:
-            refused.append(row)
-    numbers = np.array(lengths or [0])
-    counts, edges = np.histogram(numbers, bins=min(_BINS, max(1, int(numbers.max()))))
-    middle, high = np.percentile(numbers, (50, 95))
-    return {
-        "rows": len(lengths),
-        "max_length": max_length,
-        "tokens": {
-            "mean": round(float(numbers.mean()), 1), "p50": int(middle), "p95": int(high), "max": int(numbers.max()),
-            "sum": int(numbers.sum()),
-        },
-        "histogram": [
-            {"from": round(float(low), 1), "to": round(float(top), 1), "count": int(count)}
-            for low, top, count in zip(edges[:-1], edges[1:], counts, strict=True)
-        ],
-        "truncated": int((numbers > max_length).sum()),
-        "truncated_percent": round(100 * float((numbers > max_length).mean()), 2),
-        "trained_lost_percent": round(100 * lost / trained, 2) if trained else 0.0,
-        "untrained": untrained[:_ROWS_LISTED],
-        "untrained_count": len(untrained),
-        "refused": refused[:_ROWS_LISTED],
-        "refused_count": len(refused),
-    }  # fmt: skip
+        lengths.add(row, result)
+    return lengths.statistics()

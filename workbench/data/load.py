@@ -15,7 +15,7 @@ from workbench.data.json_reader import parse_line
 from workbench.data.readers import read_rows
 from workbench.data.records import Record
 from workbench.data.report import Report
-from workbench.data.rows import Row, RowError
+from workbench.data.rows import Row, RowError, Rows
 from workbench.errors import UserError
 
 
@@ -43,6 +43,7 @@ class Loaded:
 class Scan:
     """Iterate a file's items once; `report` is complete when the iteration is.
 
+    path: a file, a folder, a hub's address, or rows that are open already.
     source: a slug that overrides the detection. mapping: role -> column, for tables that no schema knows.
     rename: a raw row -> the row under the names that schemas know (a registry's columns).
     repairs: names of data/repairs.py that are applied; the rows they changed are counted in `report.repaired`.
@@ -51,7 +52,7 @@ class Scan:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Rows,
         *,
         source: str | None = None,
         mapping: Mapping[str, str] | None = None,
@@ -65,7 +66,7 @@ class Scan:
             from workbench.data.mapping import schema_of
 
             self._forced = (schema_of(mapping),)
-        self._rows = hubs.read_rows(str(path)) if hubs.is_hub(path) else read_rows(path, encoding=encoding)
+        self._rows = path if isinstance(path, Rows) else rows_of(path, encoding)
         self.report = Report(encoding=self._rows.encoding, container=self._rows.container, slug=self._rows.slug)
 
     def __iter__(self) -> Iterator[Item]:
@@ -134,8 +135,13 @@ class Scan:
         return Item(raw.row, raw.line, None, reason, slug, raw.value if raw.value is not None else raw.source)
 
 
+def rows_of(path: str | Path, encoding: str | None = None) -> Rows:
+    """The raw rows of a file, a folder or a hub's address."""
+    return hubs.read_rows(str(path)) if hubs.is_hub(path) else read_rows(path, encoding=encoding)
+
+
 def iter_records(
-    path: str | Path,
+    path: str | Path | Rows,
     *,
     source: str | None = None,
     mapping: Mapping[str, str] | None = None,
@@ -148,7 +154,7 @@ def iter_records(
 
 
 def load(
-    path: str | Path,
+    path: str | Path | Rows,
     *,
     source: str | None = None,
     mapping: Mapping[str, str] | None = None,

@@ -12,26 +12,31 @@ from typing import Any
 
 from workbench.data import suspects
 from workbench.data.load import iter_records
+from workbench.data.numbers import SPILLED_ROWS, Numbers, grouped
 from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text
+from workbench.data.repairs import Offers
 from workbench.data.report import Report, Warned
+from workbench.data.rows import Rows
 
 ROWS_LISTED = 1000  # per warning; the count goes on
 NEAR_COMPARED = 4000  # rows compared with each other for near duplicates: 0.3 ms each
 LANGUAGES_SAMPLED = 2000
+_BINS, _MOST_TURNS = 40, 20  # of the pictures
 _SHORT = 2  # characters; a yes or a letter can be right, many of them are worth a look
 _LONG = 8000
 _BIAS_PAIRS, _BIAS_SHARE = 20, 0.75  # pairs needed, and share of longer chosen answers from which length decides
 
 
 class Watch:
-    """Sees every record once. Holds numbers per row (40 bytes) and the texts of the first few thousand, no records."""
+    """Sees every record once. Holds the rows of each warning, the texts of the first few thousand, and no records;
+    its 40 bytes of numbers per row wait on disk when there are many."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
-        self._rows: dict[str, list[int]] = defaultdict(list)
+        self._rows: dict[str, array] = defaultdict(lambda: array("I"))
         self._params: dict[str, dict[str, Any]] = {}
-        self._row, self._whole, self._prompt, self._answer = array("q"), array("q"), array("q"), array("q")
-        self._turns, self._length, self._answer_length = array("I"), array("I"), array("I")
+        self._whole, self._prompt, self._answer = Numbers("q"), Numbers("q"), Numbers("q")
+        self._row, self._turns, self._length, self._answer_length = (Numbers("I") for _ in range(4))
         self._roles: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
         self._near: list[tuple[int, str]] = []
@@ -43,11 +48,17 @@ class Watch:
         listed = self._rows[code]
         if not listed or listed[-1] != row:
             self._counts[code] += 1
-            if len(listed) < ROWS_LISTED:
-                listed.append(row)
+            listed.append(row)
 
-    def add(self, row: int, record: Record, value: Any = None) -> None:
-        """value: the raw row, for the columns that a record has no place for (scores, choices)."""
+    def rows(self, code: str) -> array:
+        """All rows of a warning, in order; those of duplicates and conflicts are known after `warnings`."""
+        return self._rows.get(code) or array("I")
+
+    def add(self, row: int, record: Record, value: Any = None) -> list[str]:
+        """value: the raw row, for the columns that a record has no place for (scores, choices).
+
+        Returns the codes of what is suspicious in its texts.
+        """
         kind = record.kind
         self._kinds[kind] += 1
         if kind == "conversation":
@@ -76,12 +87,13 @@ class Watch:
             self._near.append((row, whole[:2000]))
             if len(self._near) <= LANGUAGES_SAMPLED:
                 self._languages[suspects.language(whole)] += 1
-        for code in suspects.find(whole):
+        suspicious = suspects.find(whole)
+        for code in suspicious:
             self.note(code, row)
         if kind != "text":
             self._look_at_answer(row, record, prompt, answer)
         if kind == "preference":
-            self._look_at_pair(row, record, answer, value)  # type: ignore[arg-type]
+            suspicious += self._look_at_pair(row, record, answer, value)  # type: ignore[arg-type]
         elif type(value) is dict and "answer_choices" in value:
             choices = value["answer_choices"]
             if isinstance(choices, list) and choices:
@@ -89,6 +101,11 @@ class Watch:
                     self.note("answer_not_in_choices", row)
                 if any(choice in choices[:place] for place, choice in enumerate(choices)):
                     self.note("repeated_choices", row)
+        if len(self._row.tail) >= SPILLED_ROWS:
+            for column in (self._row, self._whole, self._prompt, self._answer, self._turns, self._length,
+                           self._answer_length):  # fmt: skip
+                column.spill()
+        return suspicious
 
     def _look_at_answer(self, row: int, record: Record, prompt: str, answer: str) -> None:
         stripped = answer.strip()
@@ -102,16 +119,18 @@ class Watch:
         if not prompt or prompt.isspace():
             self.note("empty_prompt", row)
 
-    def _look_at_pair(self, row: int, record: Preference, answer: str, value: Any) -> None:
+    def _look_at_pair(self, row: int, record: Preference, answer: str, value: Any) -> list[str]:
         rejected = "\n".join([turn.content for turn in record.rejected])
         self._pairs += 1
         self._longer += len(answer) > len(rejected)
-        for code in suspects.find(rejected):
+        suspicious = suspects.find(rejected)
+        for code in suspicious:
             self.note(code, row)
         if answer == rejected:
             self.note("identical_pair", row)
         elif isinstance(value, Mapping) and value.get("score_chosen", 0) == value.get("score_rejected", 1):
             self.note("tied_pair", row)
+        return suspicious
 
     # -- what comes of it ---------------------------------------------------------------------------------------------
 
@@ -122,7 +141,7 @@ class Watch:
             self._counts["length_bias"] = self._longer
             self._params["length_bias"] = {"percent": round(100 * self._longer / self._pairs), "pairs": self._pairs}
         return [
-            Warned(code, count, tuple(self._rows[code]), self._params.get(code, {}))
+            Warned(code, count, tuple(self._rows[code][:ROWS_LISTED]), self._params.get(code, {}))
             for code, count in sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
         ]
 
@@ -130,29 +149,27 @@ class Watch:
         """Duplicates and contradictions, from the numbers of all rows."""
         import numpy as np
 
-        if not self._row:
+        if not len(self._row):
             return
-        rows = np.frombuffer(self._row, np.int64)
-        copies = _repeated(np.frombuffer(self._whole, np.int64))
+        rows = self._row.whole()
+        copies = np.sort(np.concatenate([places[_repeated(values)] for places, values in grouped(self._whole)]))
         self._set("exact_duplicates", rows[copies])
-        conflicting = _conflicts(np.frombuffer(self._prompt, np.int64), np.frombuffer(self._answer, np.int64))
         if set(self._kinds) - {"text"}:
-            self._set("conflicting_answers", rows[conflicting[self._is_dialogue()[conflicting]]])
+            parts = grouped(self._prompt, self._answer)
+            conflicting = np.sort(np.concatenate([places[_conflicts(asked, told)] for places, asked, told in parts]))
+            self._set("conflicting_answers", rows[conflicting[self._turns.whole()[conflicting] > 0]])
         same = set(rows[copies].tolist())
         near = suspects.near_duplicates([(row, text) for row, text in self._near if row not in same])
         self._set("near_duplicates", np.array(near, np.int64))
         self._params["near_duplicates"] = {"compared": len(self._near)}
 
-    def _is_dialogue(self) -> Any:
+    def _set(self, code: str, rows: Any) -> None:
         import numpy as np
 
-        return np.frombuffer(self._turns, np.uint32) > 0
-
-    def _set(self, code: str, rows: Any) -> None:
         self._counts.pop(code, None)
         if len(rows):
             self._counts[code] = len(rows)
-            self._rows[code] = rows[:ROWS_LISTED].tolist()
+            self._rows[code] = array("I", rows.astype(np.uint32).tobytes())
 
     def statistics(self) -> dict[str, Any]:
         """Figures over all good records, plain JSON. Languages are those of the first rows (`languages_sampled`)."""
@@ -164,11 +181,12 @@ class Watch:
             "answer_characters": _spread(self._answer_length),
             "languages": dict(self._languages.most_common()),
             "languages_sampled": min(len(self._row), LANGUAGES_SAMPLED),
+            "histograms": {"turns": _counted(self._turns), "characters": histogram(self._length.whole())},
         }
 
 
 def inspect(
-    path: str | Path,
+    path: str | Path | Rows,
     *,
     source: str | None = None,
     mapping: Mapping[str, str] | None = None,
@@ -177,12 +195,38 @@ def inspect(
 ) -> tuple[Report, dict[str, Any]]:
     """The report of a file with its warnings, and the statistics; streamed, so a file of any size fits."""
     scan = iter_records(path, source=source, mapping=mapping, encoding=encoding, repairs=repairs)
-    watch = Watch()
+    watch, offers = Watch(), Offers()
     for item in scan:
-        if item.record is not None:
-            watch.add(item.row, item.record, item.value)
-    scan.report.warnings = watch.warnings()
+        if item.record is None:
+            offers.add_bad(item.reason, item.value)
+        else:
+            offers.add(item.record, watch.add(item.row, item.record, item.value))
+    scan.report.warnings, scan.report.offers = watch.warnings(), offers.counts
     return scan.report, watch.statistics()
+
+
+def histogram(numbers: Any, bins: int = _BINS) -> list[dict[str, float]]:
+    """[{"from", "to", "count"}] of whole numbers; the widths are equal."""
+    import numpy as np
+
+    if not len(numbers):
+        return []
+    most = int(numbers.max()) or 1
+    counts, edges = np.histogram(numbers, bins=min(bins, most), range=(0, most))
+    return [
+        {"from": round(float(low), 1), "to": round(float(top), 1), "count": int(count)}
+        for low, top, count in zip(edges[:-1], edges[1:], counts, strict=True)
+    ]
+
+
+def _counted(values: Numbers) -> list[dict[str, int]]:
+    """How many rows have 0, 1, 2 … of something; the last counts those with more, too."""
+    import numpy as np
+
+    if not len(values):
+        return []
+    counts = np.bincount(np.minimum(values.whole(), _MOST_TURNS))
+    return [{"value": value, "count": int(count)} for value, count in enumerate(counts) if count]
 
 
 _PUNCTUATION = {code: None for code in range(128) if not chr(code).isalnum()}
@@ -237,12 +281,12 @@ def _conflicts(prompts: Any, answers: Any) -> Any:
     return np.sort(order[differs[group]])
 
 
-def _spread(values: array) -> dict[str, float]:
+def _spread(values: Numbers) -> dict[str, float]:
     import numpy as np
 
-    if not values:
+    if not len(values):
         return {"mean": 0.0, "p50": 0, "p95": 0, "max": 0}
-    numbers = np.frombuffer(values, np.uint32)
+    numbers = values.whole()
     middle, high = np.percentile(numbers, (50, 95))
     return {
         "mean": round(float(numbers.mean()), 2), "p50": int(middle), "p95": int(high), "max": int(numbers.max()),

@@ -34,6 +34,7 @@ def read_rows(path: str | Path, *, encoding: str | None = None) -> Rows:
         file: BinaryIO = path.open("rb")
     except OSError as error:
         raise UserError("data.unreadable", path=path, why=error.strerror or error) from None
+    disk, size = file, max(1, path.stat().st_size)
     magic = file.read(4)
     file.seek(0)
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -41,7 +42,11 @@ def read_rows(path: str | Path, *, encoding: str | None = None) -> Rows:
         file = gzip.GzipFile(fileobj=file)  # type: ignore[assignment]
         suffixes = [suffix for suffix in suffixes if suffix != ".gz"]
     ending = suffixes[-1] if suffixes else ""
-    return _open(path, file, ending, encoding)
+    rows = _open(path, file, ending, encoding)
+    rows.name = path.name
+    if rows.encoding:  # a container that is no text is not read from its beginning to its end
+        rows.fraction = lambda: 1.0 if disk.closed else disk.tell() / size
+    return rows
 
 
 def _folder(path: Path, encoding: str | None) -> Rows:
@@ -65,7 +70,7 @@ def _folder(path: Path, encoding: str | None) -> Rows:
                 yield row
             before += count
 
-    found.rows = rows()
+    found.rows, found.name = rows(), path.name
     return found
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text
 from workbench.errors import UserError, nearest
@@ -57,6 +59,52 @@ def repair(record: Record, names: Iterable[str]) -> tuple[Record, list[str]]:
             record = mended
             changed.append(name)
     return record, changed
+
+
+class Offers:
+    """Counts the rows that each repair would change: what is announced before anything is done."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def add(self, record: Record, codes: Sequence[str]) -> None:
+        """codes: what is suspicious in the record's texts (suspects.find); other rows need no trial."""
+        tried = [code for code in codes if code in TEXT_REPAIRS]
+        if _edges(record):
+            tried.append("edge_whitespace")
+        for name in dict.fromkeys(tried):
+            self.counts[name] += len(repair(record, (name,))[1])
+
+    def add_bad(self, reason: UserError | None, value: Any) -> None:
+        if reason is None:
+            return
+        if reason.key == "data.row.trailing_comma":
+            self.counts["trailing_comma"] += 1
+        elif reason.key == "data.row.two_in_a_row" and isinstance(value, dict):
+            self.counts["merge_turns"] += _becomes_good(merge_turns(value))
+
+
+def _becomes_good(row: dict) -> bool:
+    from workbench.data import formats
+    from workbench.data.rows import RowError
+
+    schema = formats.detect(row)
+    try:
+        return schema is not None and schema.convert(row) is not None
+    except RowError:
+        return False
+
+
+def _edges(record: Record) -> bool:
+    """Whether a text begins or ends with white space."""
+    if isinstance(record, Text):
+        texts = [record.text]
+    elif isinstance(record, Conversation):
+        texts = [turn.content for turn in record.messages]
+    else:
+        sides = (record.chosen, record.rejected) if isinstance(record, Preference) else (record.completion,)
+        texts = [turn.content for side in (record.prompt, *sides) for turn in side]
+    return any(text[:1].isspace() or text[-1:].isspace() for text in texts)
 
 
 def _mapped(record: Record, mend: Callable[[str], str]) -> Record:

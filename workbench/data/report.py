@@ -48,6 +48,7 @@ class Report:
     formats: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     repaired: Counter[str] = field(default_factory=Counter)  # rows changed, by repair; empty unless repairs were chosen
+    offers: Counter[str] = field(default_factory=Counter)  # rows that a repair would change, were it chosen
     bad: list[Bad] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
 
@@ -74,7 +75,8 @@ class Report:
 
     def to_json(self, language: str = "en") -> dict[str, Any]:
         """The report of DESIGN.md section 3."""
-        repaired = {"repaired": dict(self.repaired)} if self.repaired else {}
+        counted = {"repaired": self.repaired, "offers": self.offers}
+        extra = {name: dict(counts) for name, counts in counted.items() if +counts}
         return {
             "format": self.format,
             "formats": dict(self.formats.most_common()),
@@ -87,7 +89,7 @@ class Report:
                 {"code": item.code, "count": item.count, "rows": list(item.rows), "message": item.text(language)}
                 for item in self.warnings
             ],
-        } | repaired
+        } | extra
 
     def merged(self, other: Report) -> Report:
         """The report of two sources together; row numbers stay those of each source."""
@@ -100,6 +102,7 @@ class Report:
             self.formats + other.formats,
             self.kinds + other.kinds,
             self.repaired + other.repaired,
+            self.offers + other.offers,
             (self.bad + other.bad)[:BAD_LISTED],
             self.warnings + other.warnings,
         )

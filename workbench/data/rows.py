@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,7 @@ class Rows:
 
     encoding: the one the text was decoded with, "" for binary containers. container: json, jsonl, csv, parquet …
     slug: set when the file as a whole is something else than data (`git_lfs_pointer`).
+    name: what a message calls it. fraction: how much of it has been read, 0 … 1; None where that cannot be told.
     """
 
     rows: Iterator[Row]
@@ -40,6 +41,11 @@ class Rows:
     container: str
     slug: str | None = None
     notes: list[UserError] = field(default_factory=list)
+    name: str = ""
+    fraction: Callable[[], float | None] = lambda: None
+
+    def __str__(self) -> str:
+        return self.name
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.data import hubs, registry
+from workbench.data.readers import read_rows
+from workbench.data.rows import Row, RowError, Rows
 from workbench.errors import UserError
 
 _WEIGHT = re.compile(r"\s*\*\s*(\d+(?:\.\d+)?)\s*$")
@@ -32,6 +34,61 @@ def parse(text: str, home: Path | str) -> list[Source]:
     if not hubs.is_hub(text) and (whole := _found(text, home)) is not None and whole.name != registry.NAME:
         return [Source(str(whole))]  # a file's own name may hold a semicolon
     return [source for part in re.split(r"[;\n]", text) if part.strip() for source in _one(part.strip(), home)]
+
+
+def check_inside(found: Sequence[Source], home: Path | str) -> None:
+    """What comes from the web may not lead out of the workspace, through links and registries neither.
+
+    Raises UserError, naming the path.
+    """
+    inside = Path(home).resolve()
+    for source in found:
+        if not hubs.is_hub(source.path) and not Path(source.path).resolve().is_relative_to(inside):
+            raise UserError("dataset.outside", path=source.path[:200], home=home)
+
+
+def plain_file(found: Sequence[Source]) -> Path | None:
+    """The one local file that the sources are, with nothing renamed or left out; else None."""
+    if len(found) != 1 or found[0].rename or found[0].limit or hubs.is_hub(found[0].path):
+        return None
+    path = Path(found[0].path)
+    return path if path.is_file() else None
+
+
+def read(found: Sequence[Source], encoding: str | None = None) -> Rows:
+    """The rows of all sources one after the other, numbered through; each row once, whatever its weight."""
+    parts = [_rows_of(source.path, encoding) for source in found]
+    if len(found) == 1 and not found[0].rename and not found[0].limit:
+        return parts[0]
+    encodings = dict.fromkeys(part.encoding for part in parts if part.encoding)
+    whole = Rows(iter(()), ", ".join(encodings), parts[0].container if len(parts) == 1 else "")
+    whole.name = ", ".join(part.name or source.path for part, source in zip(parts, found, strict=True))[:200]
+    at = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal at
+        before = 0
+        for at, (source, part) in enumerate(zip(found, parts, strict=True)):  # noqa: B007  read by `fraction`
+            count = 0
+            for row in part:
+                if source.limit is not None and row.row > source.limit:
+                    break
+                count = row.row
+                row.row += before
+                if row.reason is not None and len(found) > 1:
+                    row.reason = RowError("in_file", file=part.name or source.path, reason=row.reason)
+                elif source.rename is not None:
+                    row.value = source.rename(row.value)
+                yield row
+            before += count
+
+    whole.rows = rows()
+    whole.fraction = lambda: (at + (parts[at].fraction() or 0)) / len(parts)
+    return whole
+
+
+def _rows_of(path: str, encoding: str | None) -> Rows:
+    return hubs.read_rows(path) if hubs.is_hub(path) else read_rows(path, encoding=encoding)
 
 
 def _one(text: str, home: Path | str) -> list[Source]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 WORDS = re.compile(r"\w+")
 # One pass over a text decides whether the finer expressions are worth running: most texts hold none of these.
@@ -120,22 +121,23 @@ def near_duplicates(texts: Sequence[tuple[int, str]]) -> list[int]:
     """Rows that are almost equal to one before them: MinHash finds candidates, the real overlap decides."""
     if len(texts) < 2:
         return []
+    import numpy as np
     from datasketch import MinHash, MinHashLSH
 
-    index, grams, found = MinHashLSH(threshold=_SIMILAR, num_perm=64), {}, []
-    blank = MinHash(num_perm=64, hashfunc=zlib.crc32)
+    index, found = MinHashLSH(threshold=_SIMILAR, num_perm=64), []
+    grams: list[Any] = []  # of each row the sorted checksums of its 3-grams: the texts would take hundreds of megabytes
+    blank = MinHash(num_perm=64, hashfunc=int)
     for row, text in texts:
-        pieces = _grams(text)
+        pieces = np.unique([zlib.crc32(piece.encode(errors="replace")) for piece in _grams(text)]).astype(np.uint32)
         if len(pieces) < 8:  # "yes" is not almost "yet"
             continue
         sketch = blank.copy()  # drawing the permutations anew costs more than sketching
-        sketch.update_batch([piece.encode(errors="replace") for piece in pieces])
+        sketch.update_batch(pieces.tolist())
         twin = any(_overlap(pieces, grams[other]) >= _SIMILAR for other in index.query(sketch))
         if twin and (not found or found[-1] != row):
             found.append(row)
-        key = len(grams)
-        grams[key] = pieces
-        index.insert(key, sketch)
+        index.insert(len(grams), sketch)
+        grams.append(pieces)
     return found
 
 
@@ -144,5 +146,8 @@ def _grams(text: str) -> set[str]:
     return {text[at : at + _SHINGLE] for at in range(len(text) - _SHINGLE + 1)}
 
 
-def _overlap(one: set[str], other: set[str]) -> float:
-    return len(one & other) / (len(one | other) or 1)
+def _overlap(one: Any, other: Any) -> float:
+    import numpy as np
+
+    shared = len(np.intersect1d(one, other, assume_unique=True))
+    return shared / (len(one) + len(other) - shared or 1)

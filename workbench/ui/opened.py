@@ -1,7 +1,4 @@
-"""A data file -> its report and its rows by page; scanned once per file on the server, in the background.
-
-The report counts every row; the first ROWS_KEPT good or bad rows can be leafed through.
-"""
+"""What the data tab looks at -> a View of it, scanned once on the server in the background for all pages."""
 
 from __future__ import annotations
 
@@ -12,79 +9,58 @@ import shutil
 import tempfile
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.data import hubs, registry, sources
+from workbench.data.reading import Reading
 from workbench.errors import UserError
+from workbench.ui.tasks import Task, Tasks
 
 if TYPE_CHECKING:
     from workbench.data.load import Item
     from workbench.data.report import Report
+    from workbench.data.sources import Source
+    from workbench.data.view import View
 
-ROWS_KEPT = 20_000
 _FILES_KEPT = 6
 _SUMMARY = 160  # characters of a row in the list
 _ENDINGS = (
     ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".md", ".gz",
 )  # fmt: skip
+_FOLDERS_LISTED = 200
 
 
 @dataclass
 class Opened:
-    """One file being scanned or scanned. `items` and `report` only grow; `done` says when they are complete."""
+    """Sources being scanned or scanned. view: None while a hub is still being asked, or when it could not be opened."""
 
-    path: Path
-    items: list[Item] = field(default_factory=list)
-    report: Report | None = None
-    error: Exception | None = None
-    statistics: dict[str, Any] = field(default_factory=dict)
-    _finished: threading.Event = field(default_factory=threading.Event)
-    _dropped: threading.Event = field(default_factory=threading.Event)
+    key: tuple[Any, ...]
+    task: Task
+    view: View | None = None
 
     @property
     def done(self) -> bool:
-        return self._finished.is_set()
+        return self.task.done
+
+    @property
+    def error(self) -> Exception | None:
+        return self.task.error
+
+    @property
+    def report(self) -> Report | None:
+        return self.view.report if self.view else None
 
     def wait(self, seconds: float) -> bool:
         """Whether the scan was over within that time."""
-        return self._finished.wait(seconds)
+        return self.task.wait(seconds)
 
-    def drop(self) -> None:
-        self._dropped.set()
-
-    def scan(self, source: str | None, encoding: str | None) -> None:
-        from workbench.data.load import iter_records
-        from workbench.data.quality import Watch
-
-        try:
-            scan, watch = iter_records(self.path, source=source, encoding=encoding), Watch()
-            self.report = scan.report
-            for item in scan:
-                if item.record is not None:
-                    watch.add(item.row, item.record, item.value)
-                if len(self.items) < ROWS_KEPT:
-                    self.items.append(item)
-                if self._dropped.is_set():
-                    return
-            scan.report.warnings = watch.warnings()
-            self.statistics = watch.statistics()
-        except Exception as error:  # shown by whoever looks at the file
-            self.error = error
-        finally:
-            self._finished.set()
-
-    def page(self, number: int, size: int, show: str = "all") -> tuple[list[Item], int]:
-        """(the items of a page from 1, how many items there are to leaf through) of all, good or bad rows."""
-        items = list(self.items)
-        if show != "all":
-            items = [item for item in items if (item.record is None) == (show == "bad")]
-        begin = (max(1, number) - 1) * size
-        return items[begin : begin + size], len(items)
-
-    def item(self, row: int) -> Item | None:
-        """The first item of a row, by its number in the file."""
-        return next((item for item in self.items if item.row == row), None)
+    def ready(self) -> View:
+        """The view. Raises what opening it raised, or says that it is still being opened."""
+        if self.view is None:
+            raise self.task.error or UserError("dataset.opening")
+        return self.view
 
 
 class OpenedFiles:
@@ -92,6 +68,7 @@ class OpenedFiles:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.tasks = Tasks()
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[Any, ...], Opened] = OrderedDict()
         self._exports: tempfile.TemporaryDirectory | None = None
@@ -146,20 +123,72 @@ class OpenedFiles:
             half.unlink(missing_ok=True)
         return target.relative_to(self.home).as_posix()
 
-    def open(self, name: str, *, source: str | None = None, encoding: str | None = None) -> Opened:
-        """The scan of a file of the workspace, begun now unless it is known and the file unchanged."""
-        path = self.locate(name)
-        status = path.stat()
-        key = (str(path), status.st_mtime_ns, status.st_size, source, encoding)
+    def folders(self) -> list[str]:
+        """Folders with data files in them, and the registries and their entries, as `sources.parse` takes them."""
+        if not self.folder.is_dir():
+            return []
+        files = self.choices()
+        found = {f"{path.rpartition('/')[0]}/" for path in files if path.count("/") > 1}
+        listed = sorted(found)[:_FOLDERS_LISTED]
+        for path in files:
+            if path.rpartition("/")[2] == registry.NAME:
+                with contextlib.suppress(UserError):  # a broken one says so when it is opened
+                    listed += [f"{path}#{name}" for name in registry.entries(self.home / path)]
+        return listed
+
+    def parse(self, what: str) -> list[Source]:
+        """Sources as a box names them, all inside the workspace. Raises UserError for others and for none."""
+        inside = self.home.resolve()
+        for part in what.split(";"):  # refused before anybody learns whether it exists
+            path = Path(part.partition("#")[0].strip())
+            if path.is_absolute() and not path.resolve().is_relative_to(inside):
+                raise UserError("dataset.outside", path=part.strip()[:200], home=self.home)
+        found = sources.parse(what, self.home)
+        sources.check_inside(found, self.home)
+        if not found:
+            raise UserError("dataset.nothing_chosen")
+        return found
+
+    def open(self, what: str, reading: Reading | None = None) -> Opened:
+        """The scan of a file, a folder, several of them, or a data set of a hub; begun now unless it is known and
+        nothing has changed since."""
+        reading = reading or Reading()
+        found = self.parse(what)
+        key = (what, reading, tuple(stamp for source in found for stamp in _stamps(source.path)))
         with self._lock:
             opened = self._known.get(key)
-            if opened is None:
-                opened = self._known[key] = Opened(path)
-                threading.Thread(target=opened.scan, args=(source, encoding), daemon=True, name="scan").start()
+            if opened is None or (opened.done and opened.error is not None):
+                opened = self._known[key] = self._begin(key, found, reading)
             self._known.move_to_end(key)
             while len(self._known) > _FILES_KEPT:
-                self._known.popitem(last=False)[1].drop()
+                self._known.popitem(last=False)[1].task.stop()
             return opened
+
+    def _begin(self, key: tuple[Any, ...], found: list[Source], reading: Reading) -> Opened:
+        from workbench.data.view import View
+
+        def work(task: Task) -> None:
+            if opened.view is None:  # a hub takes its time
+                opened.view = View(found, reading)
+            opened.view.scan(task.tell)
+
+        opened = Opened(key, Task(work))
+        if not any(hubs.is_hub(source.path) for source in found):
+            opened.view = View(found, reading)
+        threading.Thread(target=opened.task.run, daemon=True, name="scan").start()
+        return opened
+
+
+def _stamps(path: str) -> list[tuple[str, int, int]]:
+    """What changes when a file, or a file of a folder, changes."""
+    place = Path(path)
+    files = sorted(place.rglob("*")) if place.is_dir() else [place]
+    found = []
+    for file in files:
+        with contextlib.suppress(OSError):
+            status = file.stat()
+            found.append((str(file), status.st_mtime_ns, status.st_size))
+    return found
 
 
 def safe_name(name: str) -> tuple[str, str]:
@@ -178,9 +207,10 @@ def _same(one: Path, other: Path) -> bool:
     return False
 
 
-def summary(item: Item) -> str:
-    """A row as one short line: its turns, or the raw row when it is bad."""
+def summary(item: Item, *, covered: bool = True) -> str:
+    """A row as one short line: its turns, or the raw row when it is bad; likely personal data is covered."""
     from workbench.data.mix import texts_of
+    from workbench.data.suspects import masked
 
     if item.record is None:
         value = item.value
@@ -188,4 +218,6 @@ def summary(item: Item) -> str:
     else:
         text = " → ".join(part for part in texts_of(item.record) if part)
     text = " ".join(text[: _SUMMARY * 4].split())
+    if covered:
+        text = masked(text)
     return text if len(text) <= _SUMMARY else text[: _SUMMARY - 1] + "…"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from workbench.data.suspects import masked
 from workbench.ui.forms import plain
 from workbench.ui.i18n import Texts
 
@@ -48,8 +49,15 @@ def _kind(token: Mapping[str, Any], special: frozenset[int], cut: str) -> str:
     return ("trained" if token["trained"] else "plain") + cut + (" special" if token["id"] in special else "")
 
 
-def token_html(document: Mapping[str, Any], t: Texts, special: frozenset[int] = frozenset()) -> str:
-    """The row as one block of spans with a legend; newlines show as ↵ and break the line."""
+def token_html(
+    document: Mapping[str, Any], t: Texts, special: frozenset[int] = frozenset(), *, covered: bool = False
+) -> str:
+    """The row as one block of spans with a legend; newlines show as ↵ and break the line.
+
+    covered: what looks like a secret or personal data is hidden in the texts; numbers and marks stay those that train.
+    """
+    if covered:
+        document = _covered(document)
     kept, cut = len(document["tokens"]), len(document.get("cut", ()))
     shown = {"tokens": document["tokens"][:DRAWN], "cut": document.get("cut", ())[: max(0, DRAWN - kept)]}
     drawn = "".join(map(_span, spans(shown, special, merged=kept + cut > SINGLE)))
@@ -65,6 +73,18 @@ def token_html(document: Mapping[str, Any], t: Texts, special: frozenset[int] = 
         f"{_legend(t, cut=bool(cut))}</div>"
         f'<div class="wb-tokens" dir="auto">{drawn}</div>'
     )
+
+
+def _covered(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The preview with covered texts. An address spans several tokens, so the whole row is looked at."""
+    parts = {name: list(document.get(name, ())) for name in ("tokens", "cut")}
+    hidden = masked("".join(token["text"] for tokens in parts.values() for token in tokens))
+    at = 0
+    for tokens in parts.values():
+        for place, token in enumerate(tokens):
+            tokens[place] = token | {"text": hidden[at : at + len(token["text"])]}
+            at += len(token["text"])
+    return {**document, **parts}
 
 
 def _legend(t: Texts, *, cut: bool) -> str:

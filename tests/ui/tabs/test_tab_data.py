@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from workbench.ui.app import App
 from workbench.ui.i18n import Texts
 from workbench.ui.tabs import data
 
-HOW = ("", "")  # format and encoding are found out
+HOW = ("", "", "", [])  # format and encoding are found out, nothing is mapped or repaired
 
 
 @pytest.fixture
@@ -37,25 +38,44 @@ def rows(count):
     return [{"query": f"question {n}", "response": f"answer {n}"} for n in range(1, count + 1)]
 
 
+def converted(tab, *given, kept):
+    """told, result, files: what stands there in the end."""
+    *_, (_, told, result, files) = tab.conversion.convert(*given, kept=kept)
+    return told, result, files
+
+
 def listed(page):
     return [int(row) for row in re.findall(r'<tr data-row="(\d+)"', page)]
 
 
 def test_a_chosen_file_is_reported_and_its_first_page_shown(tab, put):
-    report, problem, pending, page, where, number = tab.look(put("a.jsonl", *rows(20), "{broken"), *HOW)
+    report, problem, pending, stop, bad, _, show, page, where, number = tab.look(
+        put("a.jsonl", *rows(20), "{broken"), *HOW
+    )
     assert "20 good rows" in report and "1 bad rows" in report and (problem, pending, number) == ("", "", 1)
     assert listed(page) == list(range(1, 16)) and "of 2 · 21 rows" in where
+    assert (stop["visible"], bad["visible"]) == (False, True)
+    assert ("bad rows (1)", "bad") in show["choices"] and ("conversation (20)", "kind:conversation") in show["choices"]
 
 
 def test_pages_turn_within_their_bounds_and_can_show_bad_rows_only(tab, put):
     name = put("a.jsonl", *rows(20), "{broken")
     tab.look(name, *HOW)
-    page, _, number = tab.turn(name, *HOW, "all", 1, 1, step=1)
+    turn = tab.listed.turn
+    page, _, number = turn(name, *HOW, "all", "", True, 1, 1, step=1)
     assert (listed(page), number) == ([16, 17, 18, 19, 20, 21], 2)
-    assert tab.turn(name, *HOW, "all", 2, 1, step=1)[2] == 2
-    assert tab.turn(name, *HOW, "all", -5, 1)[2] == 1
-    assert tab.turn(name, *HOW, "all", None, None)[2] == 1
-    assert listed(tab.turn(name, *HOW, "bad", 1, 1)[0]) == [21]
+    assert turn(name, *HOW, "all", "", True, 2, 1, step=1)[2] == 2
+    assert turn(name, *HOW, "all", "", True, -5, 1)[2] == 1
+    assert turn(name, *HOW, "all", "", True, None, None)[2] == 1
+    assert listed(turn(name, *HOW, "bad", "", True, 1, 1)[0]) == [21]
+
+
+def test_a_search_lists_its_hits_within_the_filter(tab, put):
+    name = put("a.jsonl", *rows(20), '{"query": "question 1')
+    tab.look(name, *HOW)
+    *_, (stop, page, where, _) = tab.listed.find(name, *HOW, "good", "QUESTION 1", True, 1, 1)
+    assert listed(page) == [1, *range(10, 20)] and "11 rows" in where and stop["visible"] is False
+    assert listed(tab.listed.turn(name, *HOW, "bad", "QUESTION 1", True, 1, 1)[0]) == [21]
 
 
 def test_a_clicked_row_is_marked_and_painted_as_it_trains(tab, put, tiny_model):
@@ -66,34 +86,100 @@ def test_a_clicked_row_is_marked_and_painted_as_it_trains(tab, put, tiny_model):
 
     name, model = put("a.jsonl", *rows(3)), str(tiny_model())
     tab.look(name, *HOW)
-    row, tokens, page, *_ = tab.choose(name, *HOW, "all", 1, 1, model, "", 1024, SimpleNamespace(row=2))
-    rendered = render(load(tab.files.locate(name)).records[1], AutoTokenizer.from_pretrained(model), 1024)
+    clicked = SimpleNamespace(row=2, show="")
+    row, tokens, _, page, *_ = tab.choose(clicked, name, *HOW, "all", "", True, 1, 1, model, "", 1024)
+    rendered = render(load(tab.chosen.files.locate(name)).records[1], AutoTokenizer.from_pretrained(model), 1024)
     assert row == 2 and 'data-row="2" aria-selected="true"' in page
     assert [int(number) for number in re.findall(r'title="(\d+) ·', tokens)] == rendered.input_ids
     assert "trained special" in tokens  # the end of the answer
     assert "plain special" in tokens  # <|im_start|>
 
 
+def test_a_warning_leads_to_all_its_rows(tab, put):
+    name = put("a.jsonl", *rows(3), {"query": "x", "response": "a@b.com"})
+    tab.look(name, *HOW)
+    clicked = SimpleNamespace(row=0, show="code:email")
+    _, _, show, page, *_ = tab.choose(clicked, name, *HOW, "all", "", True, 1, 1, "embedded", "", 1024)
+    assert show == "code:email" and listed(page) == [4]
+
+
+def test_personal_data_is_covered_in_the_tokens_too_and_their_numbers_stay(tab, put, tiny_model):
+    name, model = put("a.jsonl", {"query": "mail", "response": "write to me@example.com now"}), str(tiny_model())
+    tab.look(name, *HOW)
+    shown, covered = (tab.seen.paint(name, *HOW, hide, 1, model, "", 1024) for hide in (False, True))
+    numbers = [re.findall(r'title="(\d+) ·', page) for page in (shown, covered)]
+    assert numbers[0] == numbers[1] and len(numbers[0]) > 10
+    text = [re.sub("<[^>]+>", "", page) for page in (shown, covered)]
+    assert "me@example.com" in text[0] and "me@••••••••••• now" in text[1]
+
+
 def test_a_row_that_cannot_be_shown_says_why(tab, put, tiny_model):
     name, model = put("a.jsonl", *rows(1), {"query": "x", "response": ""}), str(tiny_model())
     tab.look(name, *HOW)
-    assert "“response” is empty" in tab.paint(name, *HOW, 2, model, "", 1024)
-    assert "There is no row 3" in tab.paint(name, *HOW, 3, model, "", 1024)
-    assert "Choose or upload a data file first." in tab.paint(None, *HOW, 1, model, "", 1024)
-    assert "There is no model folder" in tab.paint(name, *HOW, 1, "/nope", "", 1024)
-    assert "Nothing of this row would be learned" in tab.paint(name, *HOW, 1, model, "", 8)
+    paint = tab.seen.paint
+    assert "“response” is empty" in paint(name, *HOW, True, 2, model, "", 1024)
+    assert "There is no row 3" in paint(name, *HOW, True, 3, model, "", 1024)
+    assert "Choose or upload a data file first." in paint(None, *HOW, True, 1, model, "", 1024)
+    assert "There is no model folder" in paint(name, *HOW, True, 1, "/nope", "", 1024)
+    assert "Nothing of this row would be learned" in paint(name, *HOW, True, 1, model, "", 8)
     text = put("t.jsonl", {"prompt": "a", "chosen": "b", "rejected": "c"})
     tab.look(text, *HOW)
-    assert 'class="wb-raw"' in tab.paint(text, *HOW, 1, model, "", 1024)
-    assert 'role="alert"' in tab.paint(text, *HOW, 1, model, "", 1024)
+    assert 'class="wb-raw"' in paint(text, *HOW, True, 1, model, "", 1024)
+    assert 'role="alert"' in paint(text, *HOW, True, 1, model, "", 1024)
 
 
-def test_an_upload_is_copied_into_the_workspace_and_chosen(tab, tmp_path, home):
-    upload = tmp_path / "mine.jsonl"
-    upload.write_text(json.dumps(rows(1)[0]))
-    chosen, problem = tab.take(str(upload))
-    assert (chosen["value"], problem) == ("data/mine.jsonl", "")
-    assert (home / "data" / "mine.jsonl").read_text() == upload.read_text()
+def test_lengths_are_measured_and_rows_that_teach_nothing_are_an_error(tab, put, tiny_model):
+    name, model = put("a.jsonl", *rows(3), {"query": "long " * 40, "response": "x"}), str(tiny_model())
+    tab.look(name, *HOW)
+    *_, (stop, page, show) = tab.seen.count(name, *HOW, model, "", 64)
+    assert '<p class="wb-problem" role="alert">1 rows have nothing to learn' in page and 'data-row="4"' in page
+    assert "At 64 tokens 1 rows (25.0 %) are cut off" in page and "cutoff" in page and stop["visible"] is False
+    assert ("nothing to learn (1)", "untrained") in show["choices"]
+    assert listed(tab.listed.turn(name, *HOW, "untrained", "", True, 1, 1)[0]) == [4]
+
+
+def test_repairs_are_offered_with_counts_and_done_when_chosen(tab, put):
+    name = put("a.jsonl", *rows(2), {"query": "R&amp;D", "response": "x &lt; y"})
+    offered = tab.look(name, *HOW)[5]
+    assert offered["choices"] == [("HTML entities as characters: 1 rows", "html_entity")] and offered["value"] == []
+    report, *_ = looked = tab.look(name, "", "", "", ["html_entity"])
+    assert "Repaired: HTML entities as characters 1" in report and looked[5]["value"] == ["html_entity"]
+    assert "R&amp;D → x &lt; y" in looked[7]  # escaped once: the row itself holds the characters
+
+
+def test_bad_rows_are_a_file_with_row_line_reason_and_content(tab, put):
+    name = put("a.jsonl", *rows(1), "", "{broken", {"query": "x", "response": "", "mail": "a@b.com"})
+    tab.look(name, *HOW)
+    _, result = tab.bad.write(name, *HOW)
+    written = [json.loads(line) for line in Path(result["value"]).read_text().splitlines()]
+    assert [(row["row"], row["line"], row["content"]) for row in written] == [
+        (2, 3, "{broken"), (3, 4, {"query": "x", "response": "", "mail": "a@b.com"}),
+    ]  # fmt: skip
+    assert "“response” is empty" in written[1]["reason"]
+
+
+def test_uploads_are_copied_into_the_workspace_and_opened_together(tab, tmp_path, home):
+    uploads = [tmp_path / "mine.jsonl", tmp_path / "more.jsonl"]
+    for upload in uploads:
+        upload.write_text(json.dumps(rows(1)[0]))
+    chosen, problem = tab.chosen.take([str(upload) for upload in uploads])
+    assert (chosen["value"], problem) == ("data/mine.jsonl; data/more.jsonl", "")
+    assert (home / "data" / "mine.jsonl").read_text() == uploads[0].read_text()
+    assert "2 good rows" in tab.look(chosen["value"], *HOW)[0]
+
+
+def test_a_data_set_of_a_hub_is_an_address(tab, monkeypatch):
+    asked = []
+
+    def fake(name, subset, split, revision):
+        asked.append((name, subset, split))
+        return rows(2)
+
+    monkeypatch.setattr("datasets.load_dataset", fake)
+    address, problem = tab.chosen.address("hf", " owner/name ", "zh", "train[10%:20%]")
+    assert (address, problem) == ("hf://owner/name?subset=zh&split=train[10%:20%]", "")
+    assert "2 good rows" in tab.look(address, *HOW)[0] and asked == [("owner/name", "zh", "train[10%:20%]")]
+    assert 'role="alert"' in tab.chosen.address("ms", " ", "", "")[1]
 
 
 def test_a_file_that_is_gone_or_outside_is_a_sentence(tab, tmp_path):
@@ -104,46 +190,47 @@ def test_a_file_that_is_gone_or_outside_is_a_sentence(tab, tmp_path):
 
 def test_a_conversion_is_a_download_or_a_file_of_the_workspace(tab, put, home):
     name = put("a.jsonl", *rows(2), "{broken")
-    told, result, _ = tab.convert(name, *HOW, "alpaca", ".json", False, kept=False)
+    told, result, _ = converted(tab, name, *HOW, "alpaca", ".json", False, kept=False)
     assert "2 rows in a.alpaca.json, 1 bad rows left out." in told
     assert json.loads(Path(result["value"]).read_text())[0] == {
         "instruction": "question 1", "input": "", "output": "answer 1",
     }  # fmt: skip
-    told, result, files = tab.convert(name, *HOW, "chatml", ".jsonl", False, kept=True)
+    told, result, files = converted(tab, name, *HOW, "chatml", ".jsonl", False, kept=True)
     assert "data/a.chatml.jsonl" in told and result["visible"] is False
     assert files["choices"] == ["data/a.chatml.jsonl", "data/a.jsonl"]
     assert "<|im_start|>" in (home / "data" / "a.chatml.jsonl").read_text()
 
 
 def test_a_conversion_that_is_refused_writes_nothing(tab, put, home):
-    told, *_ = tab.convert(put("a.jsonl", "{broken"), *HOW, "alpaca", ".json", False, kept=True)
+    told, *_ = converted(tab, put("a.jsonl", "{broken"), *HOW, "alpaca", ".json", False, kept=True)
     assert 'role="alert"' in told
-    told, *_ = tab.convert(put("b.jsonl", *rows(1)), *HOW, "alpaca", ".json", True, kept=True)
+    told, *_ = converted(tab, put("b.jsonl", *rows(1)), *HOW, "alpaca", ".json", True, kept=True)
     assert 'role="alert"' in told
-    assert "Choose or upload a data file first." in tab.convert(None, *HOW, "alpaca", ".json", False, kept=True)[0]
+    assert "Choose or upload a data file first." in converted(tab, None, *HOW, "alpaca", ".json", False, kept=True)[0]
     assert sorted(path.name for path in (home / "data").iterdir()) == ["a.jsonl", "b.jsonl"]
 
 
 def test_a_large_file_is_shown_while_it_is_still_read(tab, put, monkeypatch):
-    import threading
+    from workbench.data.view import View
 
-    from workbench.data import load
+    gate, begun, real = threading.Event(), threading.Event(), View._mark
 
-    gate, real = threading.Event(), load.Scan.__iter__
+    def slow(self, item):
+        if item.row == 40:
+            begun.set()
+            gate.wait(30)
+        real(self, item)
 
-    def slow(self):
-        for number, item in enumerate(real(self)):
-            if number == 3:
-                gate.wait(30)
-            yield item
-
-    monkeypatch.setattr(load.Scan, "__iter__", slow)
-    monkeypatch.setattr(data, "_AT_ONCE_SECONDS", 0.05)
-    name = put("a.jsonl", *rows(5))
-    report, _, pending, *_ = tab.look(name, *HOW)
-    assert "reading …" in report and pending == name
-    assert tab.poll(name, *HOW, "")[0] == gr.skip()
+    monkeypatch.setattr(View, "_mark", slow)
+    monkeypatch.setattr(data, "_AT_ONCE_SECONDS", 0.0)
+    name = put("a.jsonl", *rows(45))
+    opened = tab.chosen.open(name, *HOW)
+    assert begun.wait(30)
+    report, _, pending, stop, _, _, _, page, *_ = tab.look(name, *HOW)
+    assert "<progress" in report and pending == name and stop["visible"] and listed(page) == list(range(1, 16))
+    where = ("all", "", True, 1, 1)
+    assert tab.poll(name, *HOW, *where, "")[0] == gr.skip()
     gate.set()
-    assert tab.files.open(name).wait(30)
-    report, _, pending, page, *_ = tab.poll(name, *HOW, name)
-    assert "5 good rows" in report and pending == "" and listed(page) == [1, 2, 3, 4, 5]
+    assert opened.wait(30)
+    report, _, pending, stop, *_ = tab.poll(name, *HOW, *where, name)
+    assert "45 good rows" in report and pending == "" and stop["visible"] is False

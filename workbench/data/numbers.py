@@ -1,0 +1,71 @@
+"""One number per row of a file of any length -> columns that wait on disk once they are long."""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+SPILLED_ROWS = 1 << 18
+_SORTED_AT_ONCE = 1 << 20
+
+
+class Numbers:
+    """A growing column. `append` is an array's own; `spill` moves what has gathered to a temporary file."""
+
+    def __init__(self, typecode: str) -> None:
+        self.tail = array(typecode)
+        self.append = self.tail.append
+        self._file: Any = None
+        self._spilled = 0
+
+    def __len__(self) -> int:
+        return self._spilled + len(self.tail)
+
+    def spill(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the column
+        self.tail.tofile(self._file)
+        self._spilled += len(self.tail)
+        del self.tail[:]  # the same object: `append` stays bound to it
+
+    def blocks(self) -> Iterator[Any]:
+        """The column in stretches, as numpy arrays."""
+        import numpy as np
+
+        kind = np.dtype(self.tail.typecode)
+        if self._file is not None:
+            self._file.seek(0)
+            left = self._spilled
+            while left:
+                block = np.frombuffer(self._file.read(min(left, SPILLED_ROWS) * kind.itemsize), kind)
+                left -= len(block)
+                yield block
+            self._file.seek(0, 2)
+        if len(self.tail):
+            yield np.array(self.tail, kind)  # a copy: a view would forbid the array to grow
+
+    def whole(self) -> Any:
+        import numpy as np
+
+        blocks = list(self.blocks())
+        return np.concatenate(blocks) if blocks else np.empty(0, self.tail.typecode)
+
+
+def grouped(key: Numbers, *others: Numbers) -> Iterator[tuple[Any, ...]]:
+    """(indices, keys, others…) in parts small enough to sort; equal keys are in the same part."""
+    import numpy as np
+
+    pieces = 1
+    while len(key) > pieces * _SORTED_AT_ONCE:
+        pieces *= 2
+    for piece in range(pieces):
+        parts: list[list[Any]] = [[] for _ in range(2 + len(others))]
+        at = 0
+        for blocks in zip(key.blocks(), *(other.blocks() for other in others), strict=True):
+            chosen = np.flatnonzero((blocks[0] & (pieces - 1)) == piece)
+            for part, values in zip(parts, (chosen + at, *(block[chosen] for block in blocks)), strict=True):
+                part.append(values)
+            at += len(blocks[0])
+        yield tuple(np.concatenate(part) if part else np.empty(0, np.int64) for part in parts)

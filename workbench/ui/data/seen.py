@@ -1,0 +1,169 @@
+"""One row as the model sees it, and how long all rows are for that model: what is cut off, what would teach nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from workbench.data import styles
+from workbench.data.view import View
+from workbench.errors import UserError, WorkbenchError
+from workbench.ui import forms
+from workbench.ui.data.chosen import Chosen
+from workbench.ui.data.listed import CHOOSE
+from workbench.ui.data.progress import updates
+from workbench.ui.i18n import Texts
+from workbench.ui.opened import Opened
+from workbench.ui.report import lengths_html, raw_html
+from workbench.ui.tasks import Task
+from workbench.ui.tokens import token_html
+
+if TYPE_CHECKING:
+    from workbench.ui.app import App
+
+_ROWS_AT_ONCE = 256
+
+
+class Seen:
+    """`how` are the components that say what the model is and where rows are cut off."""
+
+    def __init__(self, app: App, chosen: Chosen, t: Texts) -> None:
+        self.app, self.chosen, self.t = app, chosen, t
+
+    def build(self) -> None:
+        t = self.t
+        gr.Markdown(f"**{t('dataset.seen')}** {t('dataset.seen_help')}", elem_classes=["wb-note"])
+        with gr.Row(elem_classes=["wb-fields"]):
+            self.row = gr.Number(1, precision=0, minimum=1, label=t("dataset.row"), min_width=90, elem_id="data-row")
+            self.model = gr.Dropdown(
+                ["embedded"], value="embedded", allow_custom_value=True, label=t("dataset.model"), min_width=130,
+                elem_id="data-model",
+            )  # fmt: skip
+            self.template = gr.Dropdown(
+                [(t("dataset.own_template"), ""), *((name, name) for name in styles.names())], value="",
+                label=t("dataset.template"), min_width=130, elem_id="data-seen-template",
+            )  # fmt: skip
+            self.max_length = gr.Number(
+                1024, precision=0, minimum=8, label=t("dataset.max_length"), min_width=110, elem_id="data-max-length"
+            )
+        self.tokens = gr.HTML(self.blank(), apply_default_css=False, js_on_load=None, elem_id="data-tokens")
+        with gr.Row():
+            self.measure = gr.Button(t("dataset.lengths.measure"), size="sm", elem_id="data-measure")
+            self.halt = gr.Button(t("dataset.progress.stop"), size="sm", visible=False, elem_id="data-measure-stop")
+        self.lengths = gr.HTML(apply_default_css=False, js_on_load=CHOOSE, elem_id="data-lengths")
+
+    @property
+    def how(self) -> list[Any]:
+        return [self.model, self.template, self.max_length]
+
+    def wire(self, covered: gr.Checkbox, show: gr.Dropdown, choices: Any) -> None:
+        """choices: a view -> the update of the filter, which knows the measured rows afterwards."""
+        self._choices = choices
+        painting = [*self.chosen.how, covered, self.row, *self.how]
+        shown: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+        for trigger in (self.row.submit, self.model.input, self.template.input, self.max_length.submit,
+                        self.max_length.blur, covered.input):  # fmt: skip
+            trigger(self.paint, painting, self.tokens, **shown)
+        quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        measuring = [*self.chosen.how, *self.how]
+        self.measure.click(self.count, measuring, [self.halt, self.lengths, show], concurrency_limit=None, **quiet)
+        self.halt.click(self.stop, measuring, None, **quiet)
+
+    # -- one row ------------------------------------------------------------------------------------------------------
+
+    def blank(self) -> str:
+        return f'<p class="wb-note">{forms.plain(self.t("dataset.choose_row"))}</p>'
+
+    def paint(self, *given: Any) -> str:
+        """The row's tokens from the same `render` that the trainer is fed by; a bad row's reason instead."""
+        from workbench.data.render import preview
+
+        *how, covered, row, model, template, max_length = given
+        try:
+            view = self.chosen.open(*how).ready()
+            item = view.item(int(row or 1))
+            if item is None:
+                raise UserError("dataset.no_row", row=int(row or 1), count=f"{view.count:,}")
+        except WorkbenchError as error:
+            return forms.problem(self.t.error(error))
+        raw = raw_html(item, self.t, covered=covered)
+        if item.record is None:
+            if item.reason is None:
+                return f'<p class="wb-note">{forms.plain(self.t("dataset.part_help"))}</p>{raw}'
+            return forms.problem(item.reason.text(self.t.language)) + raw
+        try:
+            tokenizer = self.app.hub.tokenizer(model_of(model))
+            document = preview(item.record, tokenizer, int(max_length or 1024), template=template or None, row=item.row)
+        except Exception as error:
+            return forms.problem(self.t.error(error)) + raw
+        return token_html(document, self.t, control_tokens(tokenizer), covered=covered) + raw
+
+    # -- all rows -----------------------------------------------------------------------------------------------------
+
+    def count(self, *given: Any) -> Iterator[list[Any]]:
+        """Token lengths of all good rows, in the background: with progress, a stop, and what came of it so far."""
+        *how, model, template, max_length = given
+        try:
+            opened = self.chosen.open(*how)
+            view = opened.ready()
+            task = self.chosen.files.tasks.start(
+                _key(opened, *given[len(how) :]),
+                lambda task: self._measure(view, model, template, int(max_length or 1024), task),
+            )
+        except WorkbenchError as error:
+            yield [gr.update(visible=False), forms.problem(self.t.error(error)), gr.skip()]
+            return
+        for bar in updates(task, self.t):
+            yield [gr.update(visible=True), bar, gr.skip()]
+        if task.error is not None:
+            yield [gr.update(visible=False), forms.problem(self.t.error(task.error)), gr.skip()]
+            return
+        if task.stopped or task.result is None:
+            note = forms.plain(self.t("dataset.progress.stopped"))
+            yield [gr.update(visible=False), f'<p class="wb-note">{note}</p>', gr.skip()]
+            return
+        figures, why = task.result
+        for name, rows in why.items():  # another measurement may have replaced them
+            view.found[name] = rows
+        yield [gr.update(visible=False), lengths_html(figures, self.t), self._choices(view)]
+
+    def _measure(self, view: View, model: str, template: str, max_length: int, task: Task) -> tuple[Any, Any]:
+        from workbench.data.lengths import TokenLengths
+        from workbench.data.render import render_many
+
+        task.tell(None)
+        tokenizer = self.app.hub.tokenizer(model_of(model))
+        lengths, rows = TokenLengths(max_length), view.select(["good"]).tolist()
+        for at in range(0, len(rows), _ROWS_AT_ONCE):
+            task.tell(at / len(rows), at)
+            items = [item for item in view.iterate(rows[at : at + _ROWS_AT_ONCE]) if item.record is not None]
+            rendered = render_many([item.record for item in items], tokenizer, max_length, template=template or None)  # type: ignore[misc]
+            for item, result in itertools.zip_longest(items, rendered):
+                lengths.add(item.row, result)
+        found = {"truncated": lengths.truncated, "untrained": lengths.untrained, "refused": lengths.refused}
+        return lengths.statistics(), found
+
+    def stop(self, *given: Any) -> None:
+        *how, model, template, max_length = given
+        task = self.chosen.files.tasks.find(_key(self.chosen.open(*how), model, template, max_length))
+        if task is not None:
+            task.stop()
+
+
+def _key(opened: Opened, *how: Any) -> tuple[Any, ...]:
+    return ("lengths", opened.key, *how)
+
+
+def model_of(path: str | None) -> Any:
+    from workbench.specs import parse
+
+    return parse({"model": {"path": (path or "").strip() or "embedded"}}).model
+
+
+def control_tokens(tokenizer: Any) -> frozenset[int]:
+    """Ids that are no text: the named ones (end of text …) and those that the template writes."""
+    added = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+    return frozenset(added | set(tokenizer.all_special_ids))
