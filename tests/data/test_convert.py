@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from workbench.data import targets, writers
+from workbench.data import styles, writers
 from workbench.data.convert import convert
 from workbench.data.load import load
 from workbench.data.records import Conversation, Feedback, Message, Preference, Text
@@ -168,15 +168,76 @@ def test_every_turn_gives_a_row_per_answer_that_takes_loss(source, tmp_path):
     assert rows[0]["prompt"] == "\n\nHuman: 甲\n\nAssistant:"
 
 
-@pytest.mark.parametrize("style", sorted(set(targets.names()) - set(REPRESENTABLE) - {"feedback"}))
-def test_rendered_prompts_come_back_as_the_dialogue(style, source, tmp_path):
-    convert(source(TWO), tmp_path / "out.jsonl", style)
-    (back,) = load(tmp_path / "out.jsonl").records
-    turns = [message for message in back.messages if message.role != "system"]
-    if style == "guanaco_chat":  # its past turns stand inside one instruction: an instruction is what comes back
-        assert turns[-1].content == "丁"
-    else:
-        assert tuple(turns) == TWO.messages
+DIALOGUES = {
+    "one": SIMPLE,
+    "system": Conversation.of(("system", "Be kind."), ("user", "Q1"), ("assistant", "A1")),
+    "two": TWO,
+    "three": LONG,
+    "lines": Conversation.of(
+        ("user", "a\n\nb: c\nd"), ("assistant", "x\n\n- y\n- z"), ("user", "e\nf"), ("assistant", "g\n\nh")
+    ),
+}
+# Where the style itself does not tell: a system text in front of the first question, without a mark of its own.
+UNTOLD = {("chatglm_6b", "system"), ("linly", "system"), ("mistral_v1", "system"), ("mistral_v1", "three"),
+          ("gemma3", "system"), ("gemma3", "three")}  # fmt: skip
+REFUSED = {("gemma", "system"), ("gemma", "three")}
+# A single question and its answer stand side by side; one text of both could not be taken apart.
+UNMARKED = {("chatglm_6b", "one"), ("chatglm_6b", "system"), ("linly", "one"), ("linly", "system")}
+QWEN = Message("system", "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.")
+
+
+def _comes_back(style: str, name: str, record: Conversation, back: Conversation) -> bool:
+    wanted = record.messages
+    if style == "qwen2_5" and wanted[0].role != "system":
+        wanted = (QWEN, *wanted)  # the style's own system text is told from none
+    if (style, name) in UNTOLD:
+        joint = "\n\n" if style in ("mistral_v1", "gemma3") else "\n"
+        wanted = (Message("user", wanted[0].content + joint + wanted[1].content), *wanted[2:])
+    return back == Conversation(wanted)
+
+
+@pytest.mark.parametrize("name", DIALOGUES)
+@pytest.mark.parametrize("style", styles.names())
+def test_rendered_prompts_come_back_as_the_dialogue(style, name, source, tmp_path):
+    record, out = DIALOGUES[name], tmp_path / "out.jsonl"
+    if (style, name) in REFUSED:
+        with pytest.raises(UserError, match="gemma3"):
+            convert(source(record), out, f"{style}.jinja")
+        return
+    convert(source(record), out, f"{style}.jinja")
+    (back,) = load(out).records
+    assert _comes_back(style, name, record, back), back
+    if (style, name) in UNMARKED:
+        with pytest.raises(UserError, match="no mark"):
+            convert(source(record), out, f"{style}_text")
+        return
+    convert(source(record), out, f"{style}_text")
+    loaded = load(out)
+    assert loaded.report.format.endswith("_text") and _comes_back(style, name, record, loaded.records[0])
+
+
+@pytest.mark.parametrize("form", ["alpaca.jinja", "alpaca_text", "alpaca"])
+def test_instruction_and_input_stay_apart_where_the_style_has_a_place_for_each(form, source, tmp_path):
+    convert(source(GIVEN), tmp_path / "out.jsonl", form)
+    assert load(tmp_path / "out.jsonl").records == [GIVEN]
+
+
+def test_texts_of_guanaco_are_taken_apart_and_ordinary_inputs_are_not(tmp_path):
+    path = tmp_path / "a.jsonl"
+    plain = f"{WITH_INPUT}\n\n### Instruction:\nSummarise\n\n### Input:\nUser: a\nAssistant: b\n\n### Response:c"
+    path.write_text(json.dumps({"text": plain}) + "\n" + json.dumps({"text": "### Human: 甲\n### Assistant: 乙"}))
+    first, second = load(path).records
+    assert [turn.role for turn in first.messages] == ["user", "assistant"] and second == SIMPLE
+    assert (first.messages[0].instruction, first.messages[0].input) == ("Summarise", "User: a\nAssistant: b")
+
+
+def test_what_is_text_already_stays_and_every_kind_becomes_text(source, tmp_path):
+    report = convert(source(Text("文"), SIMPLE, PAIR, TOOLS, UNWANTED), tmp_path / "out.jsonl", "chatml_text")
+    asked = "<|im_start|>user\n甲<|im_end|>\n<|im_start|>assistant\n乙<|im_end|>"
+    assert [row["text"] for row in rows_of(tmp_path / "out.jsonl")] == ["文", asked, asked]
+    assert [bad.row for bad in report.bad] == [4, 5]
+    with pytest.raises(UserError, match="prompt styles only"):
+        convert(source(SIMPLE), tmp_path / "out.jsonl", "chatml_text", every_turn=True)
 
 
 def test_control_tokens_in_the_text_itself_are_kept(source, tmp_path):

@@ -1,5 +1,7 @@
 """Each prompt style against strings written by hand: exact text, exact mask, the prompt a prefix of the whole."""
 
+import re
+
 import pytest
 
 from workbench.data import styles
@@ -27,6 +29,8 @@ THREE = Conversation.of(
 )
 GIVEN = Conversation((Message("user", "Q1\nI1", "Q1", "I1"), Message("assistant", "A1")))
 
+# Styles whose answers stand behind a space, which is learned with them; of linly only the turns of several.
+SPACED = {"claude", "vicuna_v1_1", "linly", "chinese_alpaca", "llama2", "mistral_v1", "deepseek_llm"}
 # ⟦ and ⟧ enclose what takes loss.
 EXPECTED = [
     ("chatglm_6b", ONE, "Q1[gMASK]<sop>⟦A1<eop>⟧"),
@@ -141,3 +145,25 @@ def test_a_tokenizer_without_the_styles_tokens_ends_answers_with_its_own(style, 
         bare_tokenizer.eos_token_id
     )
     assert not any(token in rendered.text for token in ("<s>", "</s>", "[gMASK]", "<eop>", "<bos>", BEGIN, END))
+
+
+@pytest.mark.parametrize("style", styles.names())
+def test_prompt_tokens_are_a_prefix_for_every_dialogue_and_answers_take_loss_whole(style, tokenizer):
+    lines = Conversation.of(
+        ("user", "a\n\nb: c"), ("assistant", "x\n\n- y"), ("user", " e "), ("assistant", "好。 g\nh")
+    )
+    for talk in (ONE, SYSTEM, TWO, THREE, GIVEN, lines):
+        if style == "gemma" and talk.messages[0].role == "system":
+            continue
+        rendered = render(talk, tokenizer, 4096, template=style)
+        prompt = prompt_ids(talk.messages[:-1], tokenizer, template=style)
+        assert rendered.input_ids[: len(prompt)] == prompt
+        assert rendered.labels[len(prompt)] == rendered.input_ids[len(prompt)]  # the first token of the answer
+        spans = re.findall("⟦(.*?)⟧", _marked(rendered), re.DOTALL)
+        answers = [turn.content for turn in talk.messages if turn.role == "assistant"]
+        taught = answers[-len(spans) :]  # some styles teach the last answer only
+        assert len(spans) in (1, len(answers))
+        for span, answer in zip(spans, taught, strict=True):
+            lead = " " if style in SPACED else ""
+            lead = "" if style == "linly" and len(talk.messages) < 3 + (talk is SYSTEM) else lead
+            assert span.startswith(lead + answer) and span != lead + answer, "the end token is learned too"

@@ -1,6 +1,7 @@
 """identity, inspect, convert and preview as somebody at a terminal meets them."""
 
 import json
+import shutil
 
 ROW = {"instruction": "译", "input": "雨", "output": "rain"}
 BAD = {"instruction": "译", "input": "雪", "output": ""}
@@ -128,3 +129,24 @@ def test_a_rows_control_characters_do_not_reach_the_terminal(call, write_lines, 
     path = write_lines("a.jsonl", {**ROW, "output": "\x1b[2Jrain"})
     _, out, _ = call("preview", path, "--model", tiny_model())
     assert "\x1b" not in out and "\\x1b[2Jrain" in out
+
+
+def test_a_model_without_template_asks_for_a_style_everywhere(call, call_json, write_lines, tiny_model, tmp_path):
+    model = tmp_path / "bare"
+    shutil.copytree(tiny_model("qwen3"), model)
+    (model / "chat_template.jinja").unlink(missing_ok=True)
+    config = json.loads((model / "tokenizer_config.json").read_text())
+    config.pop("chat_template", None)
+    (model / "tokenizer_config.json").write_text(json.dumps(config))
+    path = write_lines("a.jsonl", ROW)
+    (tmp_path / "spec.yaml").write_text("stage: sft\n")
+    for arguments in (
+        ("preview", path, "--model", model),
+        ("train", "spec.yaml", f"model.path={model}", f"data.path={path}", "training.max_steps=1"),
+        ("chat", "--model", model, "--prompt", "hi"),
+    ):
+        code, _, err = call(*arguments)
+        last = err.strip().splitlines()[-1]
+        assert code in (1, 2) and "no chat template" in last and "chatml" in last, (arguments, err)
+    seen = call_json("preview", path, "--model", model, "--template", "claude")
+    assert seen["text"] == "\n\nHuman: 译\n雨\n\nAssistant: rain<|im_end|>"  # the tokenizer's own end token

@@ -59,6 +59,24 @@ def _compiled(style: str) -> Any:
 
 def prompt_and_completion(messages: Sequence[Message], style: str) -> tuple[str, str]:
     """The text up to the last answer, and that answer. Raises RowError when the style cannot render the dialogue."""
+    text = _rendered(messages, style)
+    return _shown(text[: text.rindex(_OPEN)]), messages[-1].content.strip()
+
+
+def whole_text(messages: Sequence[Message], style: str) -> str:
+    """The dialogue as one text, its last answer included.
+
+    Raises RowError as above, and where nothing but a tokenizer's token tells the question from the answer.
+    """
+    text = _rendered(messages, style)
+    asked = messages[-2].content if len(messages) > 1 else ""
+    if _shown(text[: text.rindex(_OPEN)]).endswith(asked.strip()):
+        raise RowError("style_without_marks", style=style)
+    return _shown(text).rstrip("\n")
+
+
+def _rendered(messages: Sequence[Message], style: str) -> str:
+    """The style's text with marks around answers and the tokenizer's own tokens."""
     from workbench.data.render import to_template
 
     rows = [to_template(message) for message in messages]
@@ -68,11 +86,9 @@ def prompt_and_completion(messages: Sequence[Message], style: str) -> tuple[str,
         if any(mark in message.content for mark in (_OPEN, _CLOSE, _TOKEN, _END)):
             raise RowError("noncharacter")
     try:
-        text = _compiled(style).render(messages=rows, add_generation_prompt=False)
+        return _compiled(style).render(messages=rows, add_generation_prompt=False)
     except TemplateError as error:
         raise RowError("style_refuses", style=style, why=error) from None
-    prompt = text[: text.rindex(_OPEN)]
-    return _shown(prompt), messages[-1].content.strip()
 
 
 _MARKED = re.compile(f"([{_TOKEN}{_END}])(.*?)\\1")

@@ -33,7 +33,10 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str, *, every_turn: bool = False) -> Target:
-    """A schema or a style. `alpaca` is both: the schema wins, the style is then written as its file, `alpaca.jinja`."""
+    """A schema, a style, or STYLE_text: the whole dialogue in that style as one text.
+
+    `alpaca` is both schema and style: the schema wins, the style is then written as its file, `alpaca.jinja`.
+    """
     style = name.removesuffix(".jinja")
     if name in _SCHEMAS:
         if every_turn:
@@ -41,6 +44,11 @@ def find(name: str, *, every_turn: bool = False) -> Target:
         return Target(name, _SCHEMAS[name])
     if style in styles.names():
         return Target(name, lambda record, lost: _style_rows(record, lost, style, every_turn))
+    whole = style.removesuffix("_text")
+    if style.endswith("_text") and whole in styles.names():
+        if every_turn:
+            raise UserError("data.every_turn_needs_style", value=name)
+        return Target(name, lambda record, lost: _text_rows(record, lost, whole))
     raise UserError("data.unknown_target", value=name, nearest=nearest(name, names()))
 
 
@@ -225,3 +233,14 @@ def _style_rows(record: Record, lost: Lost, style: str, every_turn: bool) -> lis
         prompt, completion = plain.prompt_and_completion(talk.messages[: index + 1], style)
         rows.append({"prompt": prompt, "completion": completion} | label)
     return rows
+
+
+def _text_rows(record: Record, lost: Lost, style: str) -> list[RawRow]:
+    """The dialogue as one text; what is text already stays as it is."""
+    if isinstance(record, Text):
+        return [record.to_row()]
+    talk = _dialogue(record, lost)
+    if talk.tools:
+        raise RowError("style_without_tools", style=style)
+    _tell_lost(talk.messages, lost, weights=True)
+    return [{"text": plain.whole_text(talk.messages, style)}]

@@ -20,6 +20,10 @@ ALPACA_INPUT_HEADER = (
     "Below is an instruction that describes a task, paired with an input that provides further context. "
     "Write a response that appropriately completes the request."
 )
+VICUNA_HEADER = (
+    "A chat between a curious user and an artificial intelligence assistant. "
+    "The assistant gives helpful, detailed, and polite answers to the user's questions."
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,9 @@ STYLES: dict[str, Style] = {
     "vicuna_v1_1": _style(
         r"(?s)(?:<s>)?(?:.{0,2000}? )?USER: ", r"(?:^| |(?<=>))USER: (?P<user>)| ASSISTANT:(?P<assistant>)", clear=False
     ),
-    "linly": _style(r"\s*User: .*\nBot:", r"(?:^|\n)User: (?P<user>)|\nBot:(?P<assistant>)", clear=False),
+    "linly": _style(
+        r"(?s)(?:.{0,2000}?\n)?User: .{0,20000}?\nBot:", r"(?:^|\n)User: (?P<user>)|\nBot:(?P<assistant>)", clear=False
+    ),
     "deepseek_llm": _style(
         r"(?s)(?:.{0,2000}?\n\n)?User: ",
         r"(?:^|\n\n|(?<=>))User: (?P<user>)|\n\nAssistant:(?P<assistant>)",
@@ -165,7 +171,8 @@ def _messages(text: str, name: str) -> list[Message]:
         found = next(group for group, value in match.groupdict().items() if value is not None)
         role, at = ("user" if found == "after" else found), match.end()
     pieces.append((role, text[at:]))
-    return _joined(pieces, name)
+    found = _joined(pieces, name)
+    return _unfolded(found) if name == "alpaca" else found
 
 
 def _joined(pieces: Sequence[tuple[str, str]], name: str) -> list[Message]:
@@ -173,7 +180,7 @@ def _joined(pieces: Sequence[tuple[str, str]], name: str) -> list[Message]:
     for role, raw in pieces:
         content = _bare(raw)
         if role == "lead":
-            if content and content not in (ALPACA_HEADER, ALPACA_INPUT_HEADER):
+            if content and content not in (ALPACA_HEADER, ALPACA_INPUT_HEADER, VICUNA_HEADER):
                 found.append(Message("system", content))
         elif role == "input" and found and found[-1].role == "user":
             asked = found[-1].content
@@ -183,6 +190,25 @@ def _joined(pieces: Sequence[tuple[str, str]], name: str) -> list[Message]:
         else:
             found.append(Message(_ROLES[role], content))
     return found
+
+
+_SPEAKERS: dict[str, Role] = {"User": "user", "Assistant": "assistant", "System": "system"}
+_SPEAKER = re.compile(r"(?:\A|\n)(User|Assistant|System): ")
+
+
+def _unfolded(found: list[Message]) -> list[Message]:
+    """Guanaco's chats fold past turns into the instruction, and the system text and the new question into the input."""
+    place = next((at for at, turn in enumerate(found) if turn.input is not None), None)
+    if place is None or not re.match(r"(?:System: |User: )", found[place].input or ""):
+        return found
+    turns: list[Message] = []
+    for half in (found[place].instruction, found[place].input):
+        lead, *parts = _SPEAKER.split(half or "")
+        if lead.strip():
+            return found  # an ordinary instruction; only its input looks like a dialogue
+        turns += [Message(_SPEAKERS[name], text.strip()) for name, text in zip(parts[::2], parts[1::2], strict=True)]
+    system = [turn for turn in turns if turn.role == "system"]
+    return [*system, *found[:place], *(turn for turn in turns if turn.role != "system"), *found[place + 1 :]]
 
 
 _ROLES: dict[str, Role] = {
