@@ -196,3 +196,79 @@ def test_a_bottleneck_on_another_base_and_a_merge_are_refused(base, tiny_model, 
         bottleneck.load(tree(other.model), tmp_path / "bottleneck")
     with pytest.raises(UserError, match="cannot be merged"):
         bottleneck.merge(tmp_path / "bottleneck")
+
+
+# -- beginning with an adapter that is there -------------------------------------------------------------------------
+def attached(base, path: Path):
+    """As the chat has it."""
+    from workbench.models import adapters, trees
+
+    config = adapters.read_config(path)
+    own = trees.private_copy if adapters.changes_base(config) else trees.tree
+    return adapters.attach(own(base.model), adapters.AdapterRef("a", path))[0]
+
+
+def trained_folder(base, tmp_path: Path, name: str, adapter: dict, **changes) -> tuple[Path, torch.Tensor]:
+    trainer = build(base, tmp_path / f"run-{name}", adapter, **changes)
+    trainer.train()
+    folder = tmp_path / name
+    trainer.method.save(trainer.model, folder)
+    return folder, logits(trainer.model)
+
+
+CONTINUED = ["lora", "dora", "pissa", "ia3", "prefix with projection", "p_tuning", "prompt", "vera", "trainable_tokens",
+             "bottleneck in parallel"]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CONTINUED)
+def test_an_adapter_is_trained_further_from_where_it_was(base, tmp_path, case):
+    folder, reached = trained_folder(base, tmp_path, "first", CASES[case])
+    again = build(base, tmp_path / "run", {"continue_from": str(folder)})
+    assert (logits(again.model) - reached).abs().max() < 2e-5
+    again.train()
+    trained = logits(again.model)
+    assert (trained - reached).abs().max() > 1e-4
+    again.method.save(again.model, tmp_path / "second")
+    assert (logits(attached(base, tmp_path / "second"), use_cache=False) - trained).abs().max() < 2e-5
+
+
+@pytest.mark.parametrize(("below", "above"), [("lora", "lora"), ("rslora", "pissa"), ("lora", "ia3"), ("loha", "lora"),
+                                              ("ia3", "bottleneck in series"), ("lora", "full")])  # fmt: skip
+def test_a_new_adapter_on_top_of_another_is_loaded_again_exactly(base, tmp_path, below, above):
+    with torch.no_grad():
+        before = base.model(IDS).logits
+    folder, reached = trained_folder(base, tmp_path, "first", CASES[below])
+    start = {"continue_from": str(folder), "continue_as": "stack"}
+    trainer = build(base, tmp_path / "run", CASES[above] | start)
+    assert (logits(trainer.model) - reached).abs().max() < 2e-5
+    trainer.train()
+    trained = logits(trainer.model)
+    trainer.method.save(trainer.model, tmp_path / "second")
+    if above in ("lora", "pissa") and below in ("lora", "rslora"):  # one LoRA for the untouched base
+        assert not (tmp_path / "second" / "below").exists()
+        again = reloaded("adapter", tmp_path / "second", base.path)
+    else:
+        again = (
+            reloaded("model", tmp_path / "second", base.path)
+            if above == "full"
+            else attached(base, tmp_path / "second")
+        )
+    assert (logits(again) - trained).abs().max() < 5e-5
+    resumed = build(base, tmp_path / "run", CASES[above] | start)
+    resumed.resumed_from = tmp_path / "run" / "checkpoint-2"
+    resumed.train(resume_from_checkpoint=str(resumed.resumed_from))
+    assert curve(resumed)[-1] == curve(trainer)[-1]
+    with torch.no_grad():
+        assert torch.equal(base.model(IDS).logits, before)
+
+
+def test_what_cannot_be_begun_with_is_refused(base, tmp_path):
+    model, _ = trained_folder(base, tmp_path, "whole", CASES["freeze"])
+    with pytest.raises(UserError, match="give its folder as model.path"):
+        build(base, tmp_path / "run", {"continue_from": str(model)})
+    pruned, _ = trained_folder(base, tmp_path, "pruned", CASES["adalora"])
+    with pytest.raises(UserError, match="adapter.continue_as=stack"):
+        build(base, tmp_path / "run", {"continue_from": str(pruned)})
+    prompt, _ = trained_folder(base, tmp_path, "prompt", CASES["prompt"])
+    with pytest.raises(UserError, match="PROMPT_TUNING.*cannot be merged"):
+        build(base, tmp_path / "run", {"continue_from": str(prompt), "continue_as": "stack"})

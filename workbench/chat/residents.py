@@ -83,7 +83,7 @@ class Resident:
             bare = trees.private_copy if adapters.changes_base(config) else trees.tree
             self._own[stamp], _ = adapters.attach(bare(self.base.model), ref)
         self._own.move_to_end(stamp)
-        return Seat(tree=self._own[stamp], single=self._own[stamp].active_peft_config.is_prompt_learning)
+        return Seat(tree=self._own[stamp], single=adapters.has_virtual_prompt(self._own[stamp]))
 
     def _config(self, ref: AdapterRef) -> Mapping[str, Any]:
         config = adapters.read_config(ref.path)

@@ -1,4 +1,7 @@
-"""Adapter folders on disk -> adapters attached to a PEFT tree under generated ids."""
+"""Adapter folders on disk -> adapters attached to a tree: PEFT's under generated ids, and our bottlenecks.
+
+A folder may hold another one, `below/`: it is merged into a copy of the base first.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+BELOW = "below"  # an adapter that this one was trained on top of
+_BOTTLENECK = ("bottleneck_config.json", "bottleneck_model.safetensors")
+_MODEL = ("config.json", "model.safetensors", "model.safetensors.index.json")
 _CHECKPOINT = re.compile(r"(?P<run>[^/\\]+)/checkpoint-(?P<step>\d+)")
 # Options of LoraConfig that add another computation than B·A·x beside a linear layer.
 _OPTIONS_THAT_DO_NOT_MIX = (
@@ -41,7 +47,7 @@ class AdapterRef:
 
     def stamp(self) -> tuple[str, int, int]:
         """Changes when the files were replaced by others."""
-        status = (self.path / WEIGHTS).stat()
+        status = weights_file(self.path).stat()
         return str(self.path), status.st_mtime_ns, status.st_size
 
 
@@ -56,7 +62,7 @@ def find(home: Path) -> list[AdapterRef]:
 
 def _written(ref: AdapterRef) -> int:
     try:
-        return (ref.path / WEIGHTS).stat().st_mtime_ns
+        return weights_file(ref.path).stat().st_mtime_ns
     except FileNotFoundError:  # a checkpoint that the trainer deletes just now
         return 0
 
@@ -93,13 +99,34 @@ def of_run(run: runs.Run) -> Iterator[AdapterRef]:
         base = run.spec().model.path
     except (UserError, OSError):  # a spec of another version still has adapters; their config names the base
         base = ""
-    folders = [(run.name, run.adapter_path)]
+    results = [run.directory / name for name in ("adapter", "bottleneck", "model")]
+    folders = [(run.name, path) for path in results if path.is_dir()]
     folders += [(f"{run.name}/{path.name}", path) for path in run.checkpoints()]
     for name, path in folders:
         config = read_config(path)
-        if config is not None and weights.header(path / WEIGHTS) is not None:
-            step = int(name.rpartition("-")[2]) if path != run.adapter_path else None
-            yield AdapterRef(name, path, run.name, step, base or str(config.get("base_model_name_or_path") or ""))
+        if (config is not None or is_model(path)) and whole(path):
+            step = None if path in results else int(name.rpartition("-")[2])
+            named = base or str((config or {}).get("base_model_name_or_path") or "")
+            yield AdapterRef(name, path, run.name, step, named)
+
+
+def weights_file(path: Path) -> Path:
+    """The file of an adapter's, a bottleneck's or a model's folder that is written last or names all others."""
+    for name in (WEIGHTS, _BOTTLENECK[1], *_MODEL[1:]):
+        if (path / name).exists():
+            return path / name
+    return path / WEIGHTS
+
+
+def is_model(path: Path) -> bool:
+    """A folder with all weights of a model, as full fine-tuning leaves it."""
+    return (path / _MODEL[0]).is_file() and not (path / CONFIG).exists() and not (path / _BOTTLENECK[0]).exists()
+
+
+def whole(path: Path) -> bool:
+    if is_model(path):
+        return weights_file(path).name in _MODEL and weights.broken(path) is None
+    return weights.header(weights_file(path)) is not None
 
 
 def _located_in_run(run: runs.Run, name: str) -> AdapterRef:
@@ -118,12 +145,12 @@ def _located_at(home: Path, name: str, foreign: bool) -> AdapterRef:
     config = read_config(path)
     if config is None:
         raise UserError("adapters.no_config", path=name[:200], file=CONFIG)
-    if not (path / WEIGHTS).exists():
+    if not weights_file(path).exists():
         pickles = weights.pickles(path)
         if pickles:
             raise UserError("adapters.pickle", path=name[:200], file=pickles[0])
-    if weights.header(path / WEIGHTS) is None:
-        raise UserError("adapters.half_written", path=name[:200], file=WEIGHTS)
+    if not whole(path):
+        raise UserError("adapters.half_written", path=name[:200], file=weights_file(path).name)
     return AdapterRef(name, path.resolve(), base=str(config.get("base_model_name_or_path") or ""))
 
 
@@ -139,12 +166,22 @@ def folder_of(home: Path, name: str, foreign: bool) -> Path:
 
 
 def read_config(path: Path) -> Mapping[str, Any] | None:
-    """adapter_config.json; None when it is not there or not whole."""
-    try:
-        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return config if isinstance(config, dict) and "peft_type" in config else None
+    """adapter_config.json, or a bottleneck's config as one of the type BOTTLENECK; None when there is no whole one.
+
+    `below` is added for an adapter that lies on top of another.
+    """
+    for name in (CONFIG, _BOTTLENECK[0]):
+        try:
+            config = json.loads((path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(config, dict):
+            if name == _BOTTLENECK[0]:
+                config["peft_type"] = "BOTTLENECK"
+            if (path / BELOW).is_dir():
+                config[BELOW] = True
+            return config if "peft_type" in config else None
+    return None
 
 
 def shareable(config: Mapping[str, Any]) -> bool:
@@ -179,6 +216,8 @@ def kind(config: Mapping[str, Any]) -> str:
 def changes_base(config: Mapping[str, Any]) -> bool:
     """Whether attaching writes into base tensors, so that it needs a private copy of them."""
     plain = (True, False, None, "true", "gaussian", "orthogonal", "eva")
+    if config.get(BELOW):
+        return True
     return config.get("init_lora_weights", True) not in plain or config.get("bias", "none") != "none"
 
 
@@ -231,16 +270,22 @@ def _text(shape: tuple[int, ...]) -> str:
 
 
 def attach(tree: nn.Module, ref: AdapterRef) -> tuple[PeftModel, str]:
-    """Load an adapter onto a tree; returns the PEFT tree around it and the adapter's generated id.
+    """Load an adapter onto a tree; returns the tree with it (PEFT's around it) and the adapter's generated id.
 
     tree: a bare tree for the first adapter, the PEFT tree for each further one. The global random state is not drawn
     on, no base tensor is written to. Raises UserError when it does not fit; a PEFT tree on which it failed otherwise
-    may be left with half an adapter: throw it away.
+    may be left with half an adapter: throw it away. What `changes_base` needs a tree over tensors of its own.
     """
     from peft import PeftModel
 
-    check_fits(tree, ref)
     adapter_id = f"a{next(_ids)}"  # names such as `train`, or with a dot, break inside PEFT
+    if (ref.path / BELOW).is_dir():
+        tree = merged(tree, AdapterRef(f"{ref.name}/{BELOW}", ref.path / BELOW))
+    if (ref.path / _BOTTLENECK[0]).is_file():
+        from workbench.models import bottleneck
+
+        return bottleneck.load(tree, ref.path, ref.name), adapter_id
+    check_fits(tree, ref)
     device = str(next(tree.parameters()).device)
     options = {"is_trainable": False, "low_cpu_mem_usage": True, "torch_device": device}
     try:
@@ -255,6 +300,22 @@ def attach(tree: nn.Module, ref: AdapterRef) -> tuple[PeftModel, str]:
     if lost:  # the file lacked weights that its config promises
         raise UserError("adapters.missing_weights", name=ref.name, layer=lost[0].replace(f".{adapter_id}", ""))
     return tree, adapter_id
+
+
+def merged(tree: nn.Module, ref: AdapterRef) -> nn.Module:
+    """A tree over tensors of its own -> the bare tree with the adapter in its weights.
+
+    Raises UserError for what is no sum of weights: virtual prompts and bottlenecks.
+    """
+    config = read_config(ref.path) or {}
+    if config.get("peft_type") in ("BOTTLENECK", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING"):
+        raise UserError("adapters.cannot_merge", name=ref.name, kind=config["peft_type"])
+    tuned, _ = attach(tree, ref)
+    return tuned.merge_and_unload()
+
+
+def has_virtual_prompt(tree: nn.Module) -> bool:
+    return any(config.is_prompt_learning for config in getattr(tree, "peft_config", {}).values())
 
 
 def detach(tree: PeftModel, adapter_id: str) -> nn.Module:

@@ -107,6 +107,7 @@ class Questioner:
 
     def ask(self, model: Any, step: int, stop: Callable[[], bool] | None = None) -> Round | None:
         """One round of greedy answers by `model`; None when `stop()` became true meanwhile."""
+        from workbench.models.adapters import has_virtual_prompt
         from workbench.models.generate import Sampling, generate
         from workbench.models.trees import tree
 
@@ -119,8 +120,7 @@ class Questioner:
             self._tree.eval()
         sampling = Sampling(temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
         stop_row = None if stop is None else lambda row: stop()
-        configs = getattr(self._tree, "peft_config", {}).values()
-        alone = any(config.is_prompt_learning for config in configs)  # left padding would push it away from its text
+        alone = has_virtual_prompt(self._tree)  # left padding would push it away from its text
         batches = [[prompt] for prompt in self.prompts] if alone else [self.prompts]
         ids = [
             answer

@@ -128,7 +128,7 @@ def _trainer(
         around.append(callbacks.EvaluateLast())
     # The trainer may set a padding token: on a copy, because everybody shares the hub's tokenizer.
     tokenizer = copy.deepcopy(base.tokenizer)
-    method = methods.of(spec, run.home)
+    method = methods.of(spec, run.home, run.directory)
     trainer = sft.build(spec, method.tree(base), tokenizer, rendered, run.directory, around, held_out, method)
     curve.trainer = trainer
     for note in method.notes:

@@ -44,7 +44,8 @@ def _label(ref: adapters.AdapterRef) -> str:
 def _mark(folder: Path) -> tuple[int, ...]:
     """Changes when an adapter folder appears, goes or gets another file."""
     marks = []
-    for path in sorted([folder / "adapter", *folder.glob("checkpoint-*")]):
+    results = [folder / name for name in ("adapter", "bottleneck", "model")]
+    for path in sorted([*results, *folder.glob("checkpoint-*")]):
         try:
             marks.append(path.stat().st_mtime_ns)
         except FileNotFoundError:

@@ -9,7 +9,9 @@ import importlib
 import pkgutil
 from pathlib import Path
 
+from workbench.models import adapters
 from workbench.specs import Spec
+from workbench.stages.methods import start
 from workbench.stages.methods.method import KINDS, Method
 
 
@@ -20,7 +22,15 @@ def kinds() -> set[str]:
     return set(KINDS)
 
 
-def of(spec: Spec, home: Path | None = None) -> Method:
-    """The method of a spec, not yet on any tree. home: the workspace, in which `adapter.continue_from` is looked up."""
+def of(spec: Spec, home: Path | None = None, run_dir: Path | None = None) -> Method:
+    """The method of a spec, not yet on any tree.
+
+    home: the workspace, in which `adapter.continue_from` is looked up; run_dir: where a copy of that is kept.
+    """
     kinds()
-    return KINDS[spec.adapter.type](spec, home)
+    begun = start.located(spec, home, run_dir)
+    if begun is None or spec.adapter.continue_as == "stack":
+        return KINDS[spec.adapter.type](spec, begun)
+    kind = start.kind(adapters.read_config(begun.path) or {}, begun.name)
+    own = spec.adapter.model_copy(update={"type": kind, "init_lora_weights": "true", "prefix_projection": False})
+    return KINDS[kind](spec.model_copy(update={"adapter": own}), begun)

@@ -16,8 +16,19 @@ class Bottleneck(Method):
     result = "bottleneck"
 
     def put_on(self, model: Any, tokenizer: Any, rows: Sequence[Rendered]) -> Any:
+        if self.continues:
+            model = bottleneck.load(model, self.start.path, self.start.name)
+            self._config = bottleneck.BottleneckConfig.read(self.start.path)
+        else:
+            self._config = self._new(model)
+            model = bottleneck.put_on(model, self._config)
+        for network in bottleneck.small_networks(model).values():
+            network.requires_grad_(True)
+        return model
+
+    def _new(self, model: Any) -> bottleneck.BottleneckConfig:
         text = model.config.get_text_config()
-        self._config = bottleneck.BottleneckConfig(
+        return bottleneck.BottleneckConfig(
             placement=self.section.bottleneck_placement,
             size=self.section.bottleneck_size,
             activation=self.section.bottleneck_activation,
@@ -27,13 +38,10 @@ class Bottleneck(Method):
             layers=text.num_hidden_layers,
             base_model_name_or_path=self.spec.model.path,
         )
-        model = bottleneck.put_on(model, self._config)
-        for network in bottleneck.small_networks(model).values():
-            network.requires_grad_(True)
-        return model
 
     def save(self, model: Any, folder: Path) -> None:
         bottleneck.save(model, self._config, folder)
+        self.save_below(folder)
 
     def restore(self, model: Any, folder: Path) -> None:
         bottleneck.restore(model, folder)

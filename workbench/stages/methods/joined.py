@@ -7,7 +7,7 @@ take a part away (PiSSA and OLoRA saved as what they learned).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,12 @@ class Part:
                 down, up = module.lora_A[name].weight.detach(), module.lora_B[name].weight.detach()
                 found[path] = (down.float().clone(), up.float() * (sign * module.scaling[name]))
         return cls(found)
+
+
+def is_plain(config: Mapping[str, Any]) -> bool:
+    """Whether an adapter is nothing but B·A·x beside linear layers."""
+    more = ("modules_to_save", "trainable_token_indices", adapters.BELOW)
+    return adapters.shareable(config) and not any(config.get(name) for name in more)
 
 
 def save_joined(parts: Sequence[Part], folder: Path) -> None:

@@ -10,7 +10,7 @@ from workbench.data.render import Rendered
 from workbench.errors import UserError
 from workbench.models.building import BUILDING
 from workbench.stages.adapters import peft_config
-from workbench.stages.methods.joined import Part, save_joined
+from workbench.stages.methods import joined
 from workbench.stages.methods.peft_family import NAME, PeftMethod
 
 _EVA_BATCH = 8
@@ -31,7 +31,7 @@ class Lora(PeftMethod):
 
     @property
     def saves_what_it_trains(self) -> bool:
-        return not self.changes_base
+        return not self.changes_base and self.below_part is None
 
     def put_on(self, model: Any, tokenizer: Any, rows: Sequence[Rendered]) -> Any:
         initial = self.section.init_lora_weights
@@ -46,7 +46,7 @@ class Lora(PeftMethod):
             elif initial == "loftq":
                 self._make_up_for_rounding(tuned)
         if self.changes_base:
-            self._beginning = Part.of(tuned, sign=-1.0)
+            self._beginning = joined.Part.of(tuned, sign=-1.0)
         if self.section.lora_fa:
             for name, value in tuned.named_parameters():
                 if ".lora_A." in name or ".lora_embedding_A." in name:
@@ -98,7 +98,16 @@ class Lora(PeftMethod):
         return create_loraplus_optimizer(model, kind, loraplus_lr_ratio=ratio, **options | decay)
 
     def save(self, model: Any, folder: Path) -> None:
-        super().save(model, folder)
+        """What was learned as one LoRA for the untouched base, wherever that can be written so."""
+        parts = []
         if self.changes_base:
             # B·A − B₀·A₀ on the untouched base is what B·A is on the base from which B₀·A₀ was taken out.
-            save_joined([Part.of(model), self._beginning], folder)
+            parts.append(self._beginning)
+        if self.below_part is not None and joined.is_plain(
+            model.peft_config[NAME].to_dict() | {"init_lora_weights": True}
+        ):
+            parts.append(self.below_part)
+            self.below = None
+        super().save(model, folder)
+        if parts:
+            joined.save_joined([joined.Part.of(model), *parts], folder)

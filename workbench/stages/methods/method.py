@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from workbench.errors import UserError
-from workbench.models import trees
+from workbench.models import adapters, trees
+from workbench.models.adapters import AdapterRef
 from workbench.specs import Spec
+from workbench.stages.methods import joined, start
+from workbench.stages.methods.joined import Part
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from workbench.models.hub import Base
 
 Result = Literal["adapter", "model", "bottleneck"]
-KINDS: dict[str, Callable[[Spec, Path | None], Method]] = {}
+KINDS: dict[str, Callable[[Spec, AdapterRef | None], Method]] = {}
 
 
 class Method:
@@ -33,10 +36,13 @@ class Method:
         if cls.kind:
             KINDS[cls.kind] = cls
 
-    def __init__(self, spec: Spec, home: Path | None = None) -> None:
+    def __init__(self, spec: Spec, start: AdapterRef | None = None) -> None:
+        """start: the adapter to begin with, or to put a new one on top of (`adapter.continue_as`)."""
         self.spec = spec
         self.section = spec.adapter
-        self.home = home
+        self.start = start
+        self.below: Path | None = None  # the adapter that what is saved needs under it
+        self.below_part: Part | None = None  # the same where it can be written into what is saved
         self.base_path: Path | None = None
         self.notes: list[str] = []  # for the log
 
@@ -49,16 +55,43 @@ class Method:
     def tree(self, base: Base) -> Any:
         """Modules to begin with: over the shared tensors, or over a copy of them where the method writes into them."""
         self.base_path = base.path
-        if not self.changes_base:
+        if self.start is not None:
+            self.below = self.start.path if self.stacks else self.start.path / adapters.BELOW
+            self.below = self.below if self.below.is_dir() else None
+        if not self.changes_base and self.below is None:
             return trees.tree(base.model)
         if self.spec.model.quantization != "none":
             raise UserError("methods.quantised", kind=self.title, quantization=self.spec.model.quantization)
-        return trees.private_copy(base.model)
+        own = trees.private_copy(base.model)
+        return own if self.below is None else self._merged(own).requires_grad_(False)
+
+    def _merged(self, own: Any) -> Any:
+        ref = adapters.AdapterRef(self.start.name, self.below)
+        config = adapters.read_config(self.below) or {}
+        self.notes.append(f"{ref.name} is merged into a private copy of the base; the new weights learn on top of it")
+        if not joined.is_plain(config):
+            return adapters.merged(own, ref)
+        tuned, name = adapters.attach(own, ref)
+        self.below_part = joined.Part.of(tuned, name=name)
+        return tuned.merge_and_unload()
+
+    @property
+    def stacks(self) -> bool:
+        return self.start is not None and self.section.continue_as == "stack"
+
+    @property
+    def continues(self) -> bool:
+        return self.start is not None and self.section.continue_as == "same"
+
+    def save_below(self, folder: Path) -> None:
+        """The adapter that this one was trained on top of, beside it."""
+        if self.below is not None:
+            start.copy(self.below, folder / adapters.BELOW)
 
     @property
     def title(self) -> str:
         """The method as a refusal names it."""
-        return self.section.type
+        return "stack" if self.stacks else self.section.type
 
     def put_on(self, model: Any, tokenizer: Any, rows: Sequence[Rendered]) -> Any:
         """The tree with this method's weights on it, those and no others asking for gradients.

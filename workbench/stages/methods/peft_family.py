@@ -27,11 +27,17 @@ class PeftMethod(Method):
         return peft_config(self.section)
 
     def put_on(self, model: Any, tokenizer: Any, rows: Sequence[Rendered]) -> Any:
-        from peft import get_peft_model
+        from peft import PeftModel, get_peft_model
 
+        if self.continues:
+            adapters.check_fits(model, self.start)
         try:
             with BUILDING:
-                tuned = get_peft_model(model, self.config(model, tokenizer))
+                if self.continues:
+                    tuned = PeftModel.from_pretrained(model, str(self.start.path), NAME, is_trainable=True)
+                    self.notes.append(f"goes on from {self.start.name}; method and shape are its own")
+                else:
+                    tuned = get_peft_model(model, self.config(model, tokenizer))
         except (ValueError, RuntimeError, TypeError, NotImplementedError, KeyError, AttributeError) as error:
             raise UserError("methods.cannot_put_on", kind=self.title, reason=_one_line(error)) from error
         # Where the base is found again elsewhere: "embedded" or what the spec says, never a folder of this machine.
@@ -41,6 +47,7 @@ class PeftMethod(Method):
     def save(self, model: Any, folder: Path) -> None:
         # "auto" asks the hub for the base's config to see whether its vocabulary grew; ours never does.
         model.save_pretrained(str(folder), save_embedding_layers=False)
+        self.save_below(folder)
 
     def save_checkpoint(self, model: Any, folder: Path) -> None:
         self.save(model, folder)
