@@ -22,7 +22,7 @@ def trained(home, tiny_model):
         for n in range(4)
     ]
     (home / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (home / "questions.yaml").write_text("- {prompt: Who?, kind: kept}\n- {prompt: What is this then?, kind: kept}\n")
+    (home / "questions.yaml").write_text('- {prompt: "Who?", kind: kept}\n- {prompt: "What is this then?", kind: kept}\n')
 
     def make(name: str, **changes):
         values = {"model.path": str(tiny_model("qwen3")), "data.path": "rows.jsonl", "probes.path": "",
@@ -59,14 +59,19 @@ def test_a_runs_result_and_checkpoint_answer_by_name(trained, home, tiny_model, 
     assert answers[1] == answers[2] != answers[0]
 
 
-def test_a_whole_model_is_found_with_its_checkpoints(trained):
-    _, make = trained
+def test_a_whole_model_and_its_checkpoints_answer_by_name(trained, home):
+    hub, make = trained
     run = make("full", **{"adapter.type": "full"})
     assert run.state()["result"] == "model"
     found = list(adapters.of_run(run))
     assert [ref.name for ref in found] == ["full", "full/checkpoint-1", "full/checkpoint-2"]
     assert all(adapters.is_model(ref.path) for ref in found)
-    assert (run.directory / "model" / "tokenizer.json").is_file()
+    engine = Engine(hub, home)
+    try:
+        [answers] = engine.answer(["1?"], ["base", "full", "full/checkpoint-2"], {"max_tokens": 6}, run.spec().model)
+    finally:
+        engine.close()
+    assert answers[1] == answers[2] != answers[0]
 
 
 def test_a_run_that_goes_on_from_an_adapter_keeps_a_copy_of_it(trained):

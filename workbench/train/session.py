@@ -89,7 +89,7 @@ def _train(
         trainer = _trainer(run, spec, base, rendered, held_out, heart, log, on_progress)
         log(f"ready after {time.monotonic() - began:.1f} s; {_trainable(trainer.model):,} weights learn")
         trainer.resumed_from = checkpoint
-        with hub.live.published(run.name, trainer.model) as live:
+        with hub.live.published(run.name, trainer.model if trainer.method.copyable else None) as live:
             # Before the others: probes asked at a step's end must not keep the weights locked.
             trainer.callback_handler.callbacks.insert(0, callbacks.ShareWeights(live))
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

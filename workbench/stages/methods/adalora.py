@@ -19,6 +19,7 @@ _SUMS = ("ipt", "exp_avg_ipt", "exp_avg_unc")
 class AdaLora(PeftMethod):
     kind = "adalora"
     saves_what_it_trains = False  # its file holds only the ranks that are left
+    copyable = False
 
     def config(self, model: Any, tokenizer: Any) -> Any:
         if self.section.init_r <= self.section.target_r:

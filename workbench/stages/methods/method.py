@@ -112,6 +112,11 @@ class Method:
         """A term beside the cross entropy."""
         return None
 
+    @property
+    def copyable(self) -> bool:
+        """Whether a copy of PEFT's state, taken between two steps, is what `save` would write."""
+        return False
+
     # -- saving and going on ----------------------------------------------------------------------------------------
     def save(self, model: Any, folder: Path) -> None:
         """What was learned, as anybody loads it."""

@@ -44,6 +44,10 @@ class PeftMethod(Method):
         tuned.peft_config[NAME].base_model_name_or_path = self.spec.model.path
         return tuned
 
+    @property
+    def copyable(self) -> bool:
+        return not self.changes_base and self.below is None and self.below_part is None
+
     def save(self, model: Any, folder: Path) -> None:
         # "auto" asks the hub for the base's config to see whether its vocabulary grew; ours never does.
         model.save_pretrained(str(folder), save_embedding_layers=False)
