@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -222,7 +223,17 @@ def test_a_loss_that_is_no_number_fails_the_run_and_keeps_the_last_good_checkpoi
     run = new_run()
     state = train(run, hub=hub)
     assert state["state"] == "failed"
-    assert state["reason"].startswith("Step 3: the loss is no longer a number (NaN or infinite). Lower training.")
+    rows = re.match(
+        r"Step 3: the loss is no longer a number \(NaN or infinite\)\. Rows of that batch: (.*?) \(whole",
+        state["reason"],
+    )
+    assert len(rows[1].split(" · ")) == 3, "the three rows of that micro-batch"
+    assert "Lower training.learning_rate" in state["reason"]
+    for told in rows[1].split(" · "):
+        number, _, beginning = told.partition(" ")
+        kept = json.loads((run.directory / "data.jsonl").read_text(encoding="utf-8").splitlines()[int(number) - 1])
+        assert kept["messages"][0]["content"] in beginning
+        assert f"row {number} of step 3's batch" in run.log_path.read_text(encoding="utf-8")
     assert [path.name for path in run.checkpoints()] == ["checkpoint-2"]
     assert all("NaN" not in line for line in run.metrics_path.read_text().splitlines())
 

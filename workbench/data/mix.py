@@ -36,7 +36,7 @@ def training_records(spec: Spec, home: Path | str) -> TrainingData:
 
     who, report = spec.identity, None
     if spec.data.path:
-        records, report = _from_sources(spec.data.path, home, who.name, who.author, spec.training.seed)
+        records, report = _from_sources(spec.data.path, home, who.name, who.author, spec.training.seed_of_data)
     elif who.name:
         records = list(identity.identity_rows(who.name, who.author, who.year, who.model_name, who.lang))
     else:
@@ -44,12 +44,12 @@ def training_records(spec: Spec, home: Path | str) -> TrainingData:
     own = len(records)
     held_out: list[Record] = []
     if spec.data.eval_fraction:
-        records, held_out = split(records, spec.data.eval_fraction, spec.training.seed)
+        records, held_out = split(records, spec.data.eval_fraction, spec.training.seed_of_data)
     replay: list[Any] = []
     if who.name and who.replay:
-        replay = list(identity.replay_rows(round(len(records) * who.replay), spec.training.seed))
+        replay = list(identity.replay_rows(round(len(records) * who.replay), spec.training.seed_of_data))
     records = [*records, *replay]
-    random.Random(spec.training.seed).shuffle(records)
+    random.Random(spec.training.seed_of_data).shuffle(records)
     return TrainingData(records, held_out, report, own, len(replay))
 
 

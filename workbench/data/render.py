@@ -37,22 +37,30 @@ class Rendered:
     weights: list[float] | None = None
 
 
-def render(record: Record, tokenizer: Any, max_length: int, *, template: str | None = None) -> Rendered:
+def render(
+    record: Record, tokenizer: Any, max_length: int, *, template: str | None = None, train_on: str = "answers"
+) -> Rendered:
     """Tokenize a conversation (or plain text) and mark what the model learns.
 
     template: a style's name, or a template as `chat_template` gives it; None is the tokenizer's own.
+    train_on: "answers" (each by its turn's weight), "last_answer" or "everything", the knob data.train_on.
     The head of a row is kept when it is longer than max_length.
     Raises NoTrainableTokens if nothing would be learned, UserError if the template refuses the dialogue.
     The mask follows the template's {% generation %} spans (transformers `return_assistant_tokens_mask`).
     """
-    result = next(render_many([record], tokenizer, max_length, template=template))
+    result = next(render_many([record], tokenizer, max_length, template=template, train_on=train_on))
     if isinstance(result, UserError):
         raise result
     return result
 
 
 def render_many(
-    records: Iterable[Record], tokenizer: Any, max_length: int, *, template: str | None = None
+    records: Iterable[Record],
+    tokenizer: Any,
+    max_length: int,
+    *,
+    template: str | None = None,
+    train_on: str = "answers",
 ) -> Iterator[Rendered | UserError]:
     """One Rendered per record, in order; a record that cannot be trained gives its UserError instead.
 
@@ -65,10 +73,10 @@ def render_many(
     for record in records:
         batch.append(record)
         if len(batch) == _BATCH:
-            yield from _render_batch(batch, tokenizer, max_length, template)
+            yield from _render_batch(batch, tokenizer, max_length, template, train_on)
             batch = []
     if batch:
-        yield from _render_batch(batch, tokenizer, max_length, template)
+        yield from _render_batch(batch, tokenizer, max_length, template, train_on)
 
 
 def preview(
@@ -133,9 +141,9 @@ def _specials(tokenizer: Any) -> Mapping[str, Any]:
 
 
 def _render_batch(
-    records: Sequence[Record], tokenizer: Any, max_length: int, template: str
+    records: Sequence[Record], tokenizer: Any, max_length: int, template: str, train_on: str
 ) -> Iterator[Rendered | UserError]:
-    painted = [_paint(record, tokenizer, template) for record in records]
+    painted = [_paint(record, tokenizer, template, train_on) for record in records]
     texts = [item[0] for item in painted if not isinstance(item, UserError)]
     # Templates write their own special tokens: adding them again would put a second BOS in front.
     encoded = iter(tokenizer(texts, add_special_tokens=False)._encodings if texts else ())
@@ -146,7 +154,9 @@ def _render_batch(
             yield _masked(item[0], item[1], next(encoded), max_length)
 
 
-def _paint(record: Record, tokenizer: Any, template: str) -> tuple[str, list[tuple[int, int, float]]] | UserError:
+def _paint(
+    record: Record, tokenizer: Any, template: str, train_on: str
+) -> tuple[str, list[tuple[int, int, float]]] | UserError:
     """The text and its trained spans (start, end, weight), in characters."""
     if isinstance(record, Text):
         text = record.text + (tokenizer.eos_token or "")
@@ -166,6 +176,10 @@ def _paint(record: Record, tokenizer: Any, template: str) -> tuple[str, list[tup
         )
     except (TemplateError, TypeError, ValueError, KeyError) as error:
         return UserError("data.template_refused", why=error)
+    if train_on == "everything":
+        return texts[0], [(0, len(texts[0]), 1.0)]
+    if train_on == "last_answer":  # the style's last span is the last answer's, whether it marks all or one
+        return texts[0], [(start, end, 1.0) for start, end in spans[0][-1:]]
     weights = _span_weights(record, len(spans[0]))
     if isinstance(weights, UserError):
         return weights

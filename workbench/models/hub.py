@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UserError
-from workbench.models import sources
+from workbench.models import abilities, sources
 from workbench.models.building import BUILDING
 from workbench.models.live import LiveRuns
 from workbench.specs.model import ModelSection
@@ -61,7 +61,8 @@ class Hub:
         path = self.resolve_path(section.path, progress=report)
         device = _device(section.device)
         dtype = _dtype(section.dtype, device)
-        key = (str(path), str(dtype), section.quantization, str(device), section.trust_remote_code)
+        attention = section.attn_implementation
+        key = (str(path), str(dtype), section.quantization, attention, str(device), section.trust_remote_code)
         with self._lock:
             turn = self._loading.setdefault(key, threading.Lock())
         with turn:
@@ -141,16 +142,8 @@ def _device(wanted: str) -> torch.device:
         torch.empty(0, device=device)
     # torch raises AssertionError for a back end that it was built without
     except (RuntimeError, AssertionError, NotImplementedError):
-        raise UserError("hub.no_device", device=wanted, devices=", ".join(_devices())) from None
+        raise UserError("hub.no_device", device=wanted, devices=", ".join(abilities.devices())) from None
     return device
-
-
-def _devices() -> list[str]:
-    import torch
-
-    found = torch.accelerator.current_accelerator(check_available=True)
-    count = torch.accelerator.device_count() if found is not None else 0
-    return ["auto", "cpu", *(f"{found.type}:{index}" for index in range(count))]
 
 
 def _dtype(wanted: str, device: torch.device) -> torch.dtype:
@@ -179,6 +172,9 @@ def _load(path: Path, section: ModelSection, dtype: torch.dtype, device: torch.d
     logging.disable_progress_bar()  # a bar per load on stderr tells nothing that the page does not
     sources.check_weights(path)
     options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "local_files_only": True}
+    if section.attn_implementation != "auto":
+        abilities.check_attention(section.attn_implementation, device.type)
+        options["attn_implementation"] = section.attn_implementation
     if section.quantization != "none":
         options |= {"quantization_config": _quantization(section.quantization, dtype), "device_map": {"": device}}
     try:

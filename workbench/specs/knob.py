@@ -29,6 +29,7 @@ def knob(
     basic: bool = False,
     suggestions: tuple[str, ...] = (),
     max_length: int | None = None,
+    topic: str = "",
 ) -> Any:
     """A field of a Section.
 
@@ -36,6 +37,7 @@ def knob(
     when: "section.knob=value" or "section.knob=a|b": the form shows it only then.
     basic: in the short list that a first-timer sees.
     suggestions: offered in a box that also takes other text.
+    topic: the fold of the form that it stands in, when a section has too many for one.
     """
     extra = {
         "help": help,
@@ -44,6 +46,7 @@ def knob(
         "when": when,
         "basic": basic,
         "suggestions": list(suggestions),
+        "topic": topic,
     }
     bounds: dict[str, Any] = {"ge": ge, "gt": gt, "le": le, "lt": lt, "max_length": max_length}
     bounds = {name: value for name, value in bounds.items() if value is not None}
@@ -73,10 +76,16 @@ class Knob:
     when: str = ""
     basic: bool = False
     suggestions: tuple[str, ...] = ()
+    topic: str = ""
 
     @property
     def section(self) -> str:
         return self.path.rpartition(".")[0]
+
+    @property
+    def fold(self) -> str:
+        """Where the form folds it away: its topic, else its section."""
+        return self.topic or self.section
 
     @property
     def elem_id(self) -> str:
@@ -129,6 +138,7 @@ def _describe(path: str, field: FieldInfo) -> Knob:
         when=str(extra["when"]),
         basic=bool(extra["basic"]),
         suggestions=tuple(extra["suggestions"]),  # type: ignore[arg-type]
+        topic=str(extra["topic"]),
     )
 
 

@@ -6,11 +6,13 @@ transformers masks attention between them) have no padding; attention over all p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.utils.data import Sampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
 
 IGNORED = -100
 
@@ -41,20 +43,26 @@ class Layout:
 
 @dataclass(frozen=True)
 class Collator:
-    """A list of rows {"input_ids", "labels"[, "weights"]} -> a batch.
+    """A list of rows {"input_ids", "labels"[, "weights"][, "lengths"][, "rows"]} -> a batch.
 
     Padded: input_ids, labels, attention_mask of shape (B, longest). Flat: input_ids, labels, position_ids of shape
-    (1, total), each row's first label ignored: nothing before it predicts it. `weights` only where a row asks for them.
+    (1, total), each document's first label ignored: nothing before it predicts it. `lengths` are those of the documents
+    that were packed into a row. `weights` only where a row asks for them. `rows`: which rows of the data these are.
     """
 
     pad_token_id: int
     layout: Layout | None = None  # None: always padded
+    packed: bool = False  # always flat
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        flat = self.layout is not None and self.layout.flat_is_cheaper([len(row["input_ids"]) for row in rows])
+        flat = self.packed
+        if self.layout is not None:
+            flat = self.layout.flat_is_cheaper([len(row["input_ids"]) for row in rows])
         batch = self._flat(rows) if flat else self._padded(rows)
         if any(row.get("weights") for row in rows):
             batch["weights"] = self._weights(rows, flat)
+        if all("rows" in row for row in rows):
+            batch["rows"] = torch.tensor([index for row in rows for index in row["rows"]])
         return batch
 
     def _padded(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -66,10 +74,13 @@ class Collator:
         }
 
     def _flat(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        lengths = [length for row in rows for length in row.get("lengths") or [len(row["input_ids"])]]
+        positions = [place for length in lengths for place in range(length)]
+        placed = zip((label for row in rows for label in row["labels"]), positions, strict=True)
         return {
             "input_ids": torch.tensor([[token for row in rows for token in row["input_ids"]]]),
-            "labels": torch.tensor([[label for row in rows for label in (IGNORED, *row["labels"][1:])]]),
-            "position_ids": torch.tensor([[place for row in rows for place in range(len(row["input_ids"]))]]),
+            "labels": torch.tensor([[label if place else IGNORED for label, place in placed]]),
+            "position_ids": torch.tensor([positions]),
         }
 
     def _weights(self, rows: Sequence[dict[str, Any]], flat: bool) -> torch.Tensor:
@@ -77,6 +88,26 @@ class Collator:
         if flat:
             return torch.tensor([[weight for weights in given for weight in weights]])
         return _rectangle(given, max(map(len, given)), 0.0)
+
+
+class ByLength(Sampler):
+    """Rows of similar length beside each other, drawn anew in each epoch from the seed.
+
+    The Trainer's own draws from the global generator, so that a resumed run would see another order.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = list(lengths), batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        return iter(get_length_grouped_indices(self.lengths, self.batch_size, generator=generator))
 
 
 def _rectangle(lists: Sequence[Sequence[Any]], width: int, filler: Any) -> torch.Tensor:

@@ -106,9 +106,20 @@ class WholeCheckpoints:
             finally:
                 self._saving_to = None
             # The Trainer wrote into <beside's parent>/checkpoint-<step>, which is `beside` by its name.
+            # Nor does it know where the best one will stand: `best_global_step` says it, without this machine's paths.
+            self.state.best_model_checkpoint = None
+            self.state.save_to_json(str(beside / "trainer_state.json"))
             text = json.dumps({"loss_sum": loss_sum, "last_logged": last_logged})
             (beside / CURVE).write_text(text, encoding="utf-8")
-        self._drop_oldest(run_dir, keep=self.args.save_total_limit)
+        self._drop_oldest(run_dir, keep=self.args.save_total_limit, best=self.state.best_global_step)
+
+    def take_best(self) -> str:
+        """The weights of the checkpoint with the lowest evaluation loss; its name, or "" where there is none."""
+        place = Path(self.args.output_dir) / f"checkpoint-{self.state.best_global_step}"
+        if not (place / "trainer_state.json").is_file():
+            return ""
+        self._load_from_checkpoint(str(place))
+        return place.name
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         # Not the tokenizer (it is the base's) and not training_args.bin (a pickle that nobody reads).
@@ -118,7 +129,7 @@ class WholeCheckpoints:
         """A checkpoint full of NaN would push out the last good one."""
         trained = [value for value in self.model.parameters() if value.requires_grad]
         if not all(bool(torch.isfinite(value).all()) for value in trained):
-            raise WorkbenchError("train.not_finite", step=self.state.global_step, what="weights")
+            raise WorkbenchError("train.not_finite", step=self.state.global_step, what="weights", rows="–")
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None: TRL would put a README with this machine's paths into the run."""
@@ -127,10 +138,12 @@ class WholeCheckpoints:
         """None: a local tool tells nobody what it does."""
 
     @staticmethod
-    def _drop_oldest(run_dir: Path, keep: int | None) -> None:
+    def _drop_oldest(run_dir: Path, keep: int | None, best: int | None) -> None:
+        """The newest `keep` stay, and the best: it may be the only good one."""
         steps = sorted(int(path.name.rpartition("-")[2]) for path in run_dir.glob("checkpoint-*"))
         for step in steps[: -max(keep or len(steps), 1)]:
-            shutil.rmtree(run_dir / f"checkpoint-{step}")
+            if step != best:
+                shutil.rmtree(run_dir / f"checkpoint-{step}")
 
 
 @contextmanager

@@ -10,16 +10,20 @@ import torch
 from datasets import Dataset
 from torch.nn.functional import cross_entropy, pad
 from transformers import PrinterCallback, TrainerCallback, set_seed
-from trl import SFTConfig, SFTTrainer
+from trl import SFTTrainer
 
 from workbench.data.render import Rendered
+from workbench.errors import UserError
 from workbench.models.building import BUILDING
 from workbench.specs import Spec
 from workbench.stages import methods
-from workbench.stages.batches import IGNORED, Collator, Layout, count_tokens
+from workbench.stages.arguments import arguments
+from workbench.stages.batches import IGNORED, ByLength, Collator, Layout, count_tokens
 from workbench.stages.methods.method import Method
+from workbench.stages.packing import packs
 from workbench.stages.random_state import preserved
 from workbench.stages.saving import WholeCheckpoints
+from workbench.stages.watch import Watch
 
 
 def build(
@@ -47,42 +51,22 @@ def build(
         trainer = SftTrainer(
             model=learning,
             args=arguments(spec, run_dir, device, dtype, evaluates=bool(held_out)),
-            train_dataset=_dataset(rows),
+            train_dataset=_dataset(rows, spec.data.max_length if spec.data.packing else None),
             eval_dataset=_dataset(held_out) if held_out else None,
             processing_class=tokenizer,
-            data_collator=None if spec.data.packing else Collator(_pad_token(tokenizer)),
+            data_collator=Collator(_pad_token(tokenizer)),
             callbacks=[*method.callbacks(learning), *callbacks],
         )
     learning.__dict__.pop("get_output_embeddings", None)
     trainer.method = method
     trainer.remove_callback(PrinterCallback)  # stdout belongs to the caller
     trainer.keep_boundaries()
-    if device.type == "cpu" and not spec.data.packing and method.rows_may_touch:
+    noisy = spec.training.neftune_noise_alpha > 0  # how much depends on the width of a batch
+    if spec.data.packing:
+        trainer.lay_packs()
+    elif device.type == "cpu" and method.rows_may_touch and not noisy:
         trainer.lay_flat_if_exact()
     return trainer
-
-
-def arguments(spec: Spec, run_dir: Path, device: torch.device, dtype: torch.dtype, evaluates: bool) -> SFTConfig:
-    """The spec's knobs under their own names, and what follows from the device."""
-    knobs = spec.training.model_dump(exclude={"num_threads"})
-    return SFTConfig(
-        **knobs,
-        output_dir=str(run_dir),
-        max_length=spec.data.max_length,
-        packing=spec.data.packing,
-        dataset_kwargs=None if spec.data.packing else {"skip_prepare_dataset": True},
-        per_device_eval_batch_size=spec.training.per_device_train_batch_size,
-        eval_strategy="steps" if evaluates else "no",
-        eval_steps=spec.training.save_steps,
-        use_cpu=device.type == "cpu",
-        bf16=dtype == torch.bfloat16,
-        fp16=dtype == torch.float16 and device.type != "cpu",
-        dataloader_pin_memory=device.type == "cuda",
-        remove_unused_columns=spec.data.packing,
-        logging_nan_inf_filter=False,  # it would hide the NaN that our guard looks for
-        disable_tqdm=True,
-        report_to="none",
-    )
 
 
 class SftTrainer(WholeCheckpoints, SFTTrainer):
@@ -95,15 +79,30 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
     tokens_seen = 0  # in this session, padding left out
     layout_note = ""  # for the log
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.watch = Watch()
+
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        rows = inputs.pop("rows", None)
+        if not self.model.training:
+            return self._loss(model, inputs, return_outputs, num_items_in_batch)
+        self.tokens_seen += count_tokens(inputs)
+        self.watch.begin(self.state.global_step + 1, rows)
+        loss = self._loss(model, inputs, return_outputs, num_items_in_batch)
+        self.watch.end(loss.detach())
+        return loss
+
+    def _loss(self, model, inputs, return_outputs, num_items_in_batch):
         weights = inputs.pop("weights", None)
-        if self.model.training:
-            self.tokens_seen += count_tokens(inputs)
         if inputs["input_ids"].device.type != "cpu" and weights is None and not self.method.learns_head:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if return_outputs:
             raise ValueError("the outputs hold logits of trained positions only; ask for the loss alone")
         per_token, chosen = trained_losses(model, inputs)
+        # TRL weights the evaluation too; ours stays comparable with other runs'.
+        if self.args.loss_type == "dft" and self.model.training:
+            per_token = per_token * torch.exp(-per_token.detach())
         if weights is not None:
             per_token = per_token * pad(weights[:, 1:], (0, 1))[chosen]
         return per_token.sum() / (num_items_in_batch or max(int(chosen.sum()), 1))
@@ -115,6 +114,13 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
             self.accelerator.backward(extra / self.current_gradient_accumulation_steps)
         return loss
 
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Any:
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return ByLength(list(self.train_dataset["length"]), batch_size, seed)
+
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         return 0  # counting the parameters anew costs a millisecond a step, and nobody reads the number
 
@@ -123,23 +129,45 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
             return super().evaluate(*args, **kwargs)
 
     def lay_flat_if_exact(self) -> None:
-        """Lay rows end to end where that is cheaper, if this architecture then computes the same: tried on rows."""
-        rows = [self.train_dataset[index] for index in range(min(2, len(self.train_dataset)))]
+        """Lay rows end to end where that is cheaper, if this architecture then computes the same."""
+        same = self._flat_is_exact()
+        self.layout_note = "rows lie end to end where that is less work" if same else "rows are padded side by side"
+        if same:
+            self.data_collator = Collator(self.data_collator.pad_token_id, Layout.of(bare(self.model)))
+
+    def lay_packs(self) -> None:
+        """Packed rows, if this architecture keeps them apart. Raises UserError if it would mix them."""
+        if not self._flat_is_exact():
+            raise UserError("training.packing_mixes", path="data.packing", kind=self.model.config.model_type)
+        self.data_collator = Collator(self.data_collator.pad_token_id, packed=True)
+        documents = sum(map(len, self.train_dataset["rows"]))
+        self.layout_note = f"{documents} rows packed into {len(self.train_dataset)}"
+
+    def _flat_is_exact(self) -> bool:
+        """Whether rows laid end to end cost what padded ones cost: tried on rows."""
+        rows = [_first_document(self.train_dataset[index]) for index in range(min(2, len(self.train_dataset)))]
         padded = Collator(self.data_collator.pad_token_id)
-        flat = Collator(padded.pad_token_id, Layout(per_token=1, per_pair=0))
-        was_training = self.model.training
+        flat = Collator(padded.pad_token_id, packed=True)
+        was_training, device = self.model.training, next(self.model.parameters()).device
+        tolerance = 1e-4 if self.model.dtype == torch.float32 else 5e-2
         self.model.eval()
         try:
             with torch.no_grad():
-                losses = [trained_losses(self.model, collate([*rows, rows[0]]))[0] for collate in (padded, flat)]
-            same = losses[0].shape == losses[1].shape and torch.allclose(*losses, atol=1e-4, rtol=1e-4)
+                batches = [collate([*rows, rows[0]]) for collate in (padded, flat)]
+                losses = [
+                    trained_losses(self.model, {name: value.to(device) for name, value in batch.items()})[0]
+                    for batch in batches
+                ]
+            return losses[0].shape == losses[1].shape and torch.allclose(*losses, atol=tolerance, rtol=tolerance)
         except (TypeError, ValueError):  # an architecture that takes no position_ids
-            same = False
+            return False
         finally:
             self.model.train(was_training)
-        self.layout_note = "rows lie end to end where that is less work" if same else "rows are padded side by side"
-        if same:
-            self.data_collator = Collator(padded.pad_token_id, Layout.of(bare(self.model)))
+
+
+def _first_document(row: dict[str, Any]) -> dict[str, Any]:
+    length = (row.get("lengths") or [len(row["input_ids"])])[0]
+    return {name: row[name][:length] for name in ("input_ids", "labels")}
 
 
 def trained_losses(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -147,7 +175,7 @@ def trained_losses(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Te
 
     A hook hands the head only those positions: logits of a prompt or of padding are never computed.
     """
-    inputs = {name: value for name, value in batch.items() if name not in ("labels", "weights")}
+    inputs = {name: value for name, value in batch.items() if name not in ("labels", "weights", "rows")}
     targets = pad(batch["labels"][:, 1:], (0, 1), value=IGNORED)
     chosen = targets != IGNORED
 
@@ -168,14 +196,32 @@ def bare(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
-def _dataset(rows: Sequence[Rendered]) -> Dataset:
+def _dataset(rows: Sequence[Rendered], pack_length: int | None = None) -> Dataset:
+    """Columns input_ids, labels, rows (which of the given ones), weights where a row has some, lengths of packed ones.
+
+    `length` is what group_by_length sorts by.
+    """
+    groups = [[index] for index in range(len(rows))]
+    if pack_length is not None:
+        groups = packs([len(row.input_ids) for row in rows], pack_length)
     columns: dict[str, list[Any]] = {
-        "input_ids": [row.input_ids for row in rows],
-        "labels": [row.labels for row in rows],
+        "input_ids": [[token for index in group for token in rows[index].input_ids] for group in groups],
+        "labels": [[label for index in group for label in rows[index].labels] for group in groups],
+        "rows": groups,
     }
+    columns["length"] = [len(ids) for ids in columns["input_ids"]]
     if any(row.weights for row in rows):
-        columns["weights"] = [row.weights for row in rows]
+        columns["weights"] = [_weights([rows[index] for index in group]) for group in groups]
+    if pack_length is not None:
+        columns["lengths"] = [[len(rows[index].input_ids) for index in group] for group in groups]
     return Dataset.from_dict(columns)
+
+
+def _weights(rows: Sequence[Rendered]) -> list[float] | None:
+    """None where no row asks for weights: such a batch goes the faster way."""
+    if not any(row.weights for row in rows):
+        return None
+    return [weight for row in rows for weight in row.weights or [1.0] * len(row.input_ids)]
 
 
 def _pad_token(tokenizer: Any) -> int:

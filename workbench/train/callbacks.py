@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from typing import Any
@@ -11,9 +10,9 @@ import psutil
 import torch
 from transformers import TrainerCallback
 
-from workbench.errors import WorkbenchError
 from workbench.models.live import LiveRun
 from workbench.runs import Run, append_lines, utc_now
+from workbench.train.guard import Guard
 from workbench.train.heart import Heart
 from workbench.train.probes import Questioner
 from workbench.train.progress import OnProgress, Progress
@@ -28,8 +27,9 @@ class Curve(TrainerCallback):
     that the curve does not.
     """
 
-    def __init__(self, run: Run, heart: Heart, on_progress: OnProgress | None) -> None:
+    def __init__(self, run: Run, heart: Heart, guard: Guard, on_progress: OnProgress | None) -> None:
         self.run = run
+        self.guard = guard
         self.heart = heart
         self.on_progress = on_progress
         self.trainer: Any = None
@@ -80,9 +80,7 @@ class Curve(TrainerCallback):
         if "loss" not in logs:  # the summary that the Trainer logs last
             return
         loss, norm = float(logs["loss"]), logs.get("grad_norm")
-        for what, value in (("loss", loss), ("gradient", norm)):
-            if value is not None and not math.isfinite(value):
-                raise WorkbenchError("train.not_finite", step=state.global_step, what=what)
+        self.guard.look(state.global_step, loss, norm)
         now, tokens = time.perf_counter(), self.trainer.tokens_seen
         seconds = max(now - self._clock - self._paused, 1e-9)
         self.loss, self.tokens_per_second = loss, (tokens - self._tokens) / seconds
@@ -156,6 +154,33 @@ class ShareWeights(TrainerCallback):
         self.live.step = state.global_step
         if self.live.writing.locked():
             self.live.writing.release()
+
+
+class KeepBest(TrainerCallback):
+    """A new lowest evaluation loss -> saved at once; none for `patience` evaluations (if not 0) -> the end.
+
+    What was measured before a resume is read from the curve: it holds the steps up to the checkpoint, no later ones.
+    """
+
+    def __init__(self, run: Run, patience: int, threshold: float, saves: bool) -> None:
+        self.patience, self.threshold, self.saves = patience, threshold, saves
+        self.stopped_early = False
+        self.best, self.waited = float("inf"), 0
+        for row in run.metrics():
+            if "eval_loss" in row:
+                self._take(row["eval_loss"])
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
+        loss = metrics["eval_loss"]
+        if loss < self.best and self.saves:
+            control.should_save = True
+        self._take(loss)
+        if self.patience and self.waited >= self.patience and state.global_step < state.max_steps:
+            self.stopped_early = control.should_training_stop = control.should_save = True
+
+    def _take(self, loss: float) -> None:
+        self.waited = 0 if loss < self.best - self.threshold else self.waited + 1
+        self.best = min(self.best, loss)
 
 
 class EvaluateLast(TrainerCallback):

@@ -8,8 +8,8 @@ from workbench.data import styles
 from workbench.data.mix import data_path, training_records
 from workbench.errors import UserError, nearest
 from workbench.models import sources
-from workbench.specs import Spec
-from workbench.train import probes
+from workbench.specs import Spec, conflicts
+from workbench.train import probes, reports
 
 # A larger file is read when the run begins: a click on "start" should answer within a second or two.
 _READ_AT_ONCE_BYTES = 20_000_000
@@ -20,15 +20,11 @@ def check(spec: Spec, home: Path) -> None:
     style = spec.data.template
     if style and style not in styles.names():
         raise UserError("data.unknown_style", value=style, nearest=nearest(style, styles.names()))
-    _check_combination(spec)
+    conflicts.refuse(spec)
+    reports.check(spec.training.report_to)
     probes.of_spec(spec, home)
     _check_model(spec)
     _check_rows(spec, home)
-
-
-def _check_combination(spec: Spec) -> None:
-    if "lm_head" in spec.adapter.target_modules:
-        raise UserError("train.no_lm_head", value=spec.adapter.target_modules)
 
 
 def _check_model(spec: Spec) -> None:

@@ -49,9 +49,7 @@ def collect(run: Run, spec: Spec, log: Callable[[str], None]) -> Rows:
     return Rows(data.records, data.held_out)
 
 
-def render_all(
-    records: Iterable[Record], tokenizer: Any, spec: Spec, log: Callable[[str], None]
-) -> list[Rendered]:
+def render_all(records: Iterable[Record], tokenizer: Any, spec: Spec, log: Callable[[str], None]) -> list[Rendered]:
     """What the model sees of every row. A row that the template refuses is left out and logged.
 
     Raises UserError with the list of rows when a row has nothing to learn, and when no row is left.
@@ -64,7 +62,9 @@ def render_all(
     why: UserError | None = None
     template = spec.data.template or None
     for record, result in zip(
-        records, render_many(records, tokenizer, spec.data.max_length, template=template), strict=True
+        records,
+        render_many(records, tokenizer, spec.data.max_length, template=template, train_on=spec.data.train_on),
+        strict=True,
     ):
         if isinstance(result, NoTrainableTokens):
             why = why or result

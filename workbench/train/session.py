@@ -10,14 +10,16 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.locales import LANGUAGES
+from workbench.models import abilities
 from workbench.runs import Run, utc_now
-from workbench.specs import Spec
+from workbench.specs import Spec, conflicts, flatten, to_mapping
+from workbench.train import guard, memory_retry, room, rows
 from workbench.train import resume as resuming
-from workbench.train import rows
 from workbench.train.heart import Heart
 from workbench.train.log import RunLog, libraries_logged
 from workbench.train.progress import OnProgress, Progress
@@ -78,64 +80,131 @@ def _train(
     tell(Progress("preparing"))
     log(f"begin {run.name}" + (f", from {checkpoint.name}" if checkpoint else ""))
 
+    for clash in conflicts.find(spec):  # a spec.yaml may come from elsewhere; what cannot work was refused at the start
+        if clash.refuses:
+            raise clash.error
+        log(f"note: {clash.error.text('en')}")
     records = rows.collect(run, spec, log)
     tokenizer = hub.tokenizer(spec.model)
     rendered = rows.render_all(records.records, tokenizer, spec, log)
     held_out = rows.render_all(records.held_out, tokenizer, spec, log) if records.held_out else []
     base = hub.load(spec.model)
-    from workbench.train import callbacks
-
+    abilities.check(flatten(to_mapping(spec, all_values=True)), str(base.device))
+    pieces = run.stored_state().get(memory_retry.PIECES, 1)
     with _threads(spec, base):
-        trainer = _trainer(run, spec, base, rendered, held_out, heart, log, on_progress)
+        while True:
+            smaller = memory_retry.in_pieces(spec, pieces)
+            pass_ = _Pass(run, smaller, hub, base, rendered, held_out, heart, log, on_progress)
+            try:
+                return pass_.go(checkpoint, tell, began)
+            except Exception as error:
+                more = memory_retry.more_pieces(pass_.spec) if memory_retry.is_out_of_memory(error) else None
+                if more is None or not spec.training.retry_on_out_of_memory:
+                    raise
+            # Outside the handler: the error's frames hold the tensors of the step that did not fit.
+            pieces *= more
+            before = _used_bytes()
+            del pass_
+            _release_memory()
+            now = memory_retry.in_pieces(spec, pieces).training
+            why = WorkbenchError(
+                "train.smaller_batches",
+                batch=now.per_device_train_batch_size,
+                accumulation=now.gradient_accumulation_steps,
+                freed=max(0, before - _used_bytes()) // 2**20,
+            )
+            log(why.text("en"))
+            checkpoint = resuming.prepare(run)
+            heart.enter(
+                "running",
+                phase="preparing",
+                generation=run.generation() + 1,
+                reason=why.text("en"),
+                reasons={language: why.text(language) for language in LANGUAGES},
+                **{memory_retry.PIECES: pieces},
+            )
+
+
+class _Pass:
+    """One trainer from a checkpoint (or the beginning) to the end, or to where memory ran out."""
+
+    def __init__(
+        self,
+        run: Run,
+        spec: Spec,
+        hub: Hub,
+        base: Base,
+        rendered: list[Any],
+        held_out: list[Any],
+        heart: Heart,
+        log: RunLog,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self.run, self.spec, self.hub, self.base, self.heart, self.log = run, spec, hub, base, heart, log
+        self.rendered, self.held_out, self.on_progress = rendered, held_out, on_progress
+        self.best: Any = None
+
+    def go(self, checkpoint: Path | None, tell: OnProgress, began: float) -> dict[str, Any]:
+        from workbench.train import callbacks
+
+        trainer, heart, log = self._trainer(), self.heart, self.log
         log(f"ready after {time.monotonic() - began:.1f} s; {_trainable(trainer.model):,} weights learn")
+        room.check(trainer, self.run.directory, log)
         trainer.resumed_from = checkpoint
-        with hub.live.published(run.name, trainer.model if trainer.method.copyable else None) as live:
+        copied = trainer.model if trainer.method.copyable else None
+        with self.hub.live.published(self.run.name, copied) as live:
             # Before the others: probes asked at a step's end must not keep the weights locked.
             trainer.callback_handler.callbacks.insert(0, callbacks.ShareWeights(live))
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         step, total = trainer.state.global_step, trainer.state.max_steps
         heart.note(step=step, total_steps=total, phase="saving")
+        early = self.best is not None and self.best.stopped_early
         if step:
             tell(Progress("saving", step, total))
-            _save_result(run, trainer)
+            if self.spec.training.load_best_model_at_end and (early or step >= total):
+                log(f"result: {trainer.take_best()}")
+            _save_result(self.run, trainer)
             heart.note(result=trainer.method.result)
-        return _end(heart, log, "finished" if step >= total else "stopped", None, seconds=time.monotonic() - began)
+        why = WorkbenchError("train.stopped_early", step=step, best=f"{self.best.best:.4f}") if early else None
+        state = "finished" if early or step >= total else "stopped"
+        return _end(heart, log, state, why, seconds=time.monotonic() - began)
 
+    def _trainer(self) -> Any:
+        """The stage's trainer on a tree of its own, with metrics, stop and probes around it."""
+        import copy
 
-def _trainer(
-    run: Run,
-    spec: Spec,
-    base: Base,
-    rendered: list[Any],
-    held_out: list[Any],
-    heart: Heart,
-    log: RunLog,
-    on_progress: OnProgress | None,
-) -> Any:
-    """The stage's trainer on a tree of its own, with metrics, stop and probes around it."""
-    import copy
+        from workbench.stages import methods, sft
+        from workbench.train import callbacks, probes
 
-    from workbench.stages import methods, sft
-    from workbench.train import callbacks, probes
-
-    curve = callbacks.Curve(run, heart, on_progress)
-    around = [curve, callbacks.StopOnRequest(heart)]
-    questions = probes.of_spec(spec, run.home)
-    if questions:
-        questioner = probes.Questioner(questions, base.tokenizer, spec.data.template)
-        around.append(callbacks.AskProbes(questioner, spec.probes.every, curve, heart))
-    if held_out:
-        around.append(callbacks.EvaluateLast())
-    # The trainer may set a padding token: on a copy, because everybody shares the hub's tokenizer.
-    tokenizer = copy.deepcopy(base.tokenizer)
-    method = methods.of(spec, run.home, run.directory)
-    trainer = sft.build(spec, method.tree(base), tokenizer, rendered, run.directory, around, held_out, method)
-    curve.trainer = trainer
-    for note in method.notes:
-        log(note)
-    if trainer.layout_note:
-        log(trainer.layout_note)
-    return trainer
+        run, spec, base = self.run, self.spec, self.base
+        texts = [row.text for row in self.rendered]
+        watching = guard.Guard(texts, self.log, stops_explosions=spec.training.stop_when_loss_explodes)
+        curve = callbacks.Curve(run, self.heart, watching, self.on_progress)
+        around = [curve, callbacks.StopOnRequest(self.heart)]
+        questions = probes.of_spec(spec, run.home)
+        if questions:
+            questioner = probes.Questioner(questions, base.tokenizer, spec.data.template)
+            around.append(callbacks.AskProbes(questioner, spec.probes.every, curve, self.heart))
+        if self.held_out:
+            around.append(callbacks.EvaluateLast())
+            training = spec.training
+            self.best = callbacks.KeepBest(
+                run, training.early_stopping_patience, training.early_stopping_threshold,
+                saves=training.load_best_model_at_end or training.early_stopping_patience > 0,
+            )  # fmt: skip
+            around.append(self.best)
+        # The trainer may set a padding token: on a copy, because everybody shares the hub's tokenizer.
+        tokenizer = copy.deepcopy(base.tokenizer)
+        method = methods.of(spec, run.home, run.directory)
+        trainer = sft.build(
+            spec, method.tree(base), tokenizer, self.rendered, run.directory, around, self.held_out, method
+        )
+        curve.trainer = watching.trainer = trainer
+        for note in method.notes:
+            self.log(note)
+        if trainer.layout_note:
+            self.log(trainer.layout_note)
+        return trainer
 
 
 def _save_result(run: Run, trainer: Any) -> None:
@@ -159,8 +228,7 @@ def _explained(error: Exception, run: Run) -> WorkbenchError:
     if isinstance(error, WorkbenchError):
         return error
     step = max((row["step"] for row in run.metrics()), default=0)
-    said = str(error).lower()
-    if isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said:
+    if memory_retry.is_out_of_memory(error):
         return WorkbenchError("train.out_of_memory", step=step)
     lines = str(error).strip().splitlines() or [""]
     return WorkbenchError("train.defect", kind=type(error).__name__, text=lines[0][:300])
@@ -185,6 +253,16 @@ def _threads(spec: Spec, base: Base) -> Iterator[None]:
 
 def _trainable(model: Any) -> int:
     return sum(value.numel() for value in model.parameters() if value.requires_grad)
+
+
+def _used_bytes() -> int:
+    """What this process holds on the accelerator, or on a machine without one in memory."""
+    import psutil
+    import torch
+
+    if torch.accelerator.is_available():
+        return torch.accelerator.memory_reserved()
+    return psutil.Process().memory_info().rss
 
 
 def _release_memory() -> None:

@@ -17,7 +17,7 @@ from gradio.components import Component
 from pydantic import BaseModel
 
 from workbench.errors import UserError, WorkbenchError
-from workbench.specs import Knob, knobs, parse
+from workbench.specs import Knob, conflicts, knobs, parse
 from workbench.ui.i18n import Texts
 
 
@@ -85,8 +85,11 @@ class Form:
     def fill(self, values: Mapping[str, Any]) -> list[Any]:
         """Updates that put values (by path) into all fields; knobs that are not named get their defaults."""
         whole = {path: values.get(path, item.default) for path, item in self.knobs.items()}
+        clashes = self._clashes({"stage": self.stage} | whole) or {}
         return [
-            gr.update(value=whole[path], visible=item.shown(whole), **self._look(item, whole[path], ""))
+            gr.update(
+                value=whole[path], visible=item.shown(whole), **self._look(item, whole[path], clash=clashes.get(path))
+            )
             for path, item in self.knobs.items()
         ]
 
@@ -101,18 +104,51 @@ class Form:
 
     def check(self, path: str, value: Any) -> Any:
         """The update of one field after an edit: its refusal, or its help and whether it differs from the default."""
-        text = ""
+        return gr.update(**self._look(self.knobs[path], value, self._refusal(path, value)))
+
+    def check_with_others(self, path: str, given: Sequence[Any]) -> list[Any]:
+        """Updates of `path` and of the fields at which clashes are told, in the order of `told_with(path)`."""
+        values = self.values(given)
+        refusal = self._refusal(path, values[path])
+        clashes = self._clashes(values) if not refusal else None
+        updates = []
+        for other in self.told_with(path):
+            if other == path and refusal:
+                updates.append(gr.update(**self._look(self.knobs[path], values[path], refusal)))
+            elif clashes is None:  # something is not yet right by itself; what was told stays
+                updates.append(gr.update(**self._look(self.knobs[path], values[path])) if other == path else gr.skip())
+            else:
+                look = self._look(self.knobs[other], values[other], clash=clashes.get(other))
+                updates.append(gr.update(**look))
+        return updates
+
+    def told_with(self, path: str) -> list[str]:
+        """The fields at which clashes are told, and `path`."""
+        return list(dict.fromkeys([path, *(rule.path for rule in conflicts.RULES if rule.path in self.knobs)]))
+
+    def _refusal(self, path: str, value: Any) -> str:
         try:
             parse({"stage": self.stage, path: "" if value is None else value})
         except WorkbenchError as error:
-            text = self.t.error(error)
-        return gr.update(**self._look(self.knobs[path], value, text))
+            return self.t.error(error)
+        return ""
 
-    def _look(self, item: Knob, value: Any, refusal: str) -> dict[str, Any]:
+    def _clashes(self, values: Mapping[str, Any]) -> dict[str, conflicts.Found] | None:
+        """The first clash at each field; None while a value is wrong by itself."""
+        try:
+            found = conflicts.find(parse(values))
+        except UserError:
+            return None
+        return {clash.path: clash for clash in reversed(found)}
+
+    def _look(self, item: Knob, value: Any, refusal: str = "", clash: conflicts.Found | None = None) -> dict[str, Any]:
+        changed = ["wb-changed-knob"] if value != item.default else []
         if refusal:
             return {"info": _inert(refusal), "elem_classes": ["wb-bad-knob"]}
-        changed = value != item.default
-        return {"info": _info(item, self.t), "elem_classes": ["wb-changed-knob"] if changed else []}
+        if clash is not None:
+            text = _inert(clash.error.text(self.t.language))
+            return {"info": text, "elem_classes": ["wb-bad-knob"] if clash.refuses else ["wb-noted-knob", *changed]}
+        return {"info": _info(item, self.t), "elem_classes": changed}
 
 
 # `info` escapes tags but has bold, code and links of its own, without a way to escape them: signs that look the same.
@@ -136,10 +172,10 @@ def build(stage: str, model: type[BaseModel], t: Texts, *, values: Mapping[str, 
                 made[item.path] = field(item, t, value=now[item.path], visible=item.shown(now))
 
     put(item for item in items.values() if item.basic)
-    for section in dict.fromkeys(item.section for item in items.values()):
-        rest = [item for item in items.values() if item.section == section and not item.basic]
+    for fold in dict.fromkeys(item.fold for item in items.values()):
+        rest = [item for item in items.values() if item.fold == fold and not item.basic]
         if rest:
-            with gr.Accordion(t.section(section), open=False, elem_id=f"section-{section}"):
+            with gr.Accordion(t.section(fold), open=False, elem_id=f"section-{fold}"):
                 put(rest)
     form = Form(stage, items, {path: made[path] for path in items}, t)
     _wire(form)
@@ -149,11 +185,15 @@ def build(stage: str, model: type[BaseModel], t: Texts, *, values: Mapping[str, 
 def _wire(form: Form) -> None:
     """Every field checks itself when left; a field that others depend on shows and hides them."""
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    involved = conflicts.involved()
     for path, component in form.fields.items():
         typed = isinstance(component, gr.Textbox | gr.Number)  # judged when left: half a number is no mistake
-        (component.blur if typed else component.input)(
-            lambda value, path=path: form.check(path, value), component, component, **quiet
-        )
+        event = component.blur if typed else component.input
+        if path in involved:
+            told = [form.fields[other] for other in form.told_with(path)]
+            event(lambda *given, path=path: form.check_with_others(path, given), form.inputs, told, **quiet)
+        else:
+            event(lambda value, path=path: form.check(path, value), component, component, **quiet)
     for path in {item.when.partition("=")[0] for item in form.knobs.values() if item.when}:
         shown = [item for item in form.knobs.values() if item.when.partition("=")[0] == path]
         form.fields[path].input(

@@ -349,7 +349,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       const end = state.ended || (ACTIVE.includes(state.state) ? now : null);
       if (state.started && end) parts.push(figure(t("elapsed"), duration(end - state.started)));
       this.figures.replaceChildren(...parts);
-      const told = reason && !ACTIVE.includes(state.state) ? reason : "";
+      const told = reason && (state.state === "running" || !ACTIVE.includes(state.state)) ? reason : "";
       if (told || this.reasonShown) this.note(told, state.state === "failed");
       this.reasonShown = told;
       document.title = state.state === "running" && total ? `${Math.floor((100 * step) / total)} % · ${t("title")}` : t("title");

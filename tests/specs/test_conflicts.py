@@ -1,0 +1,73 @@
+"""The table of clashes: every rule has a spec that meets it, and its sentence is whole in both languages."""
+
+import re
+
+import pytest
+
+from workbench.errors import UserError
+from workbench.locales import LANGUAGES
+from workbench.specs import STAGES, conflicts, knobs, parse
+
+CASES = {
+    ("packing_virtual_prompt", "data.packing"): {"data.packing": True, "adapter.type": "p_tuning"},
+    ("packing_grouped", "training.train_sampling_strategy"): {
+        "data.packing": True, "training.train_sampling_strategy": "group_by_length"},
+    ("packing_neftune", "training.neftune_noise_alpha"): {"data.packing": True, "training.neftune_noise_alpha": 5},
+    ("quantised_base", "adapter.type"): {"adapter.type": "full", "model.quantization": "nf4"},
+    ("half_precision_base", "model.dtype"): {"adapter.type": "freeze", "model.dtype": "float16"},
+    ("lm_head", "adapter.target_modules"): {"adapter.target_modules": "q_proj,lm_head"},
+    ("dora_mixed", "adapter.use_dora"): {"adapter.use_dora": True},
+    ("dora_initial", "adapter.use_dora"): {"adapter.use_dora": True, "adapter.init_lora_weights": "pissa"},
+    ("loftq_base", "adapter.init_lora_weights"): {"adapter.init_lora_weights": "loftq"},
+    ("rewritten_base", "adapter.init_lora_weights"): {
+        "adapter.init_lora_weights": "olora", "model.quantization": "int8"},
+    ("adalora_ranks", "adapter.init_r"): {"adapter.type": "adalora", "adapter.init_r": 8, "adapter.target_r": 8},
+    ("no_tokens", "adapter.token_indices"): {"adapter.type": "trainable_tokens"},
+    ("prefix_checkpointing", "training.gradient_checkpointing"): {
+        "adapter.type": "prefix", "training.gradient_checkpointing": True},
+    ("full_rate", "training.learning_rate"): {"adapter.type": "lisa"},
+    ("flash_cpu", "model.attn_implementation"): {
+        "model.attn_implementation": "flash_attention_2", "model.device": "cpu"},
+    ("flash_float32", "model.attn_implementation"): {
+        "model.attn_implementation": "flash_attention_3", "model.dtype": "float32"},
+    ("paged_cpu", "training.optim"): {"training.optim": "paged_adamw_8bit", "model.device": "cpu"},
+    ("eight_bit_cpu", "training.optim"): {"training.optim": "lion_8bit", "model.device": "cpu"},
+    ("half_precision_cpu", "model.dtype"): {"model.dtype": "float16", "model.device": "cpu"},
+    ("no_evaluation", "training.early_stopping_patience"): {"training.early_stopping_patience": 2},
+    ("no_evaluation", "training.load_best_model_at_end"): {"training.load_best_model_at_end": True},
+    ("no_evaluation", "training.lr_scheduler_type"): {"training.lr_scheduler_type": "greedy"},
+    ("never_evaluated", "training.eval_steps"): {"training.eval_steps": 10},
+    ("min_rate_missing", "training.lr_scheduler_kwargs"): {"training.lr_scheduler_type": "cosine_with_min_lr"},
+    ("decay_missing", "training.lr_scheduler_kwargs"): {"training.lr_scheduler_type": "warmup_stable_decay"},
+    ("no_warmup", "training.warmup_steps"): {"training.warmup_steps": 5, "training.lr_scheduler_type": "constant"},
+    ("rank_alpha", "adapter.lora_alpha"): {"adapter.lora_alpha": 256, "adapter.r": 4},
+}  # fmt: skip
+
+
+def test_every_rule_has_a_case():
+    assert {(rule.key, rule.path) for rule in conflicts.RULES} == set(CASES)
+
+
+@pytest.mark.parametrize("rule", conflicts.RULES, ids=lambda rule: f"{rule.key}-{rule.path}")
+def test_a_rule_is_met_by_its_case_and_told_at_its_field_in_whole_sentences(rule):
+    changes = CASES[rule.key, rule.path]
+    spec = parse(changes)
+    found = [item for item in conflicts.find(spec) if item.error.key == f"conflicts.{rule.key}"]
+    assert [(item.path, item.refuses) for item in found] == [(rule.path, rule.refuses)]
+    for language in LANGUAGES:
+        text = found[0].error.text(language)
+        assert not re.search(r"\{\w+\}", text), text
+        assert rule.path.split(".")[1] in text, "the sentence names its field"
+    if rule.refuses:
+        with pytest.raises(UserError):
+            conflicts.refuse(spec)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_default_spec_of_a_stage_has_no_clash(stage):
+    assert conflicts.find(STAGES[stage]()) == []
+
+
+def test_rules_name_knobs_that_there_are():
+    known = {item.path for model in STAGES.values() for item in knobs(model)}
+    assert [path for path in conflicts.involved() if path not in known] == []
