@@ -22,7 +22,8 @@ def trained(home, tiny_model):
         for n in range(4)
     ]
     (home / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (home / "questions.yaml").write_text('- {prompt: "Who?", kind: kept}\n- {prompt: "What is this then?", kind: kept}\n')
+    questions = '- {prompt: "Who?", kind: kept}\n- {prompt: "What is this then?", kind: kept}\n'
+    (home / "questions.yaml").write_text(questions)
 
     def make(name: str, **changes):
         values = {"model.path": str(tiny_model("qwen3")), "data.path": "rows.jsonl", "probes.path": "",

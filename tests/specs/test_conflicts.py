@@ -13,6 +13,8 @@ CASES = {
     ("packing_grouped", "training.train_sampling_strategy"): {
         "data.packing": True, "training.train_sampling_strategy": "group_by_length"},
     ("packing_neftune", "training.neftune_noise_alpha"): {"data.packing": True, "training.neftune_noise_alpha": 5},
+    ("blocks_virtual_prompt", "pretrain.blocks"): {"stage": "pretrain", "adapter.type": "prefix"},
+    ("vocabulary_method", "vocabulary.tokens"): {"vocabulary.corpus": "texts.txt", "adapter.type": "oft"},
     ("quantised_base", "adapter.type"): {"adapter.type": "full", "model.quantization": "nf4"},
     ("half_precision_base", "model.dtype"): {"adapter.type": "freeze", "model.dtype": "float16"},
     ("lm_head", "adapter.target_modules"): {"adapter.target_modules": "q_proj,lm_head"},

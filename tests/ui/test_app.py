@@ -66,7 +66,7 @@ NAMES |= set(
     re.findall(
         r"\S+",
         """Zhang Meng Paischer Hayou Kopiczko Houlsby Pan Qiu Büyükakyüz Büy kaky Li VeRA Tuning prefix tuning
-        LLM Adapters checkpoint lm_head
+        LLM Adapters checkpoint lm_head Chinese LLaMA Alpaca
         ModelScope owner dataset_info HF_ENDPOINT HF_TOKEN HTTPS_PROXY
         txt docx pdf API OpenAI OPENAI_API_KEY JSON question answer passage count here http rows""",
     )

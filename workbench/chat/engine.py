@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -270,11 +271,12 @@ class Engine:
                 if isinstance(seat, UserError):
                     raise seat
                 cell.step = columns[cell.column].step
+                tokenizer = seat.tokenizer or base.tokenizer
                 cell.ids, cell.cut = fit(
-                    cell.turns, base.tokenizer, window(base.model), options.max_tokens, options.template, request.tools
+                    cell.turns, tokenizer, window(base.model), options.max_tokens, options.template, request.tools
                 )
                 if isinstance(cell.begun, str):
-                    cell.begun = tuple(base.tokenizer(cell.begun, add_special_tokens=False)["input_ids"])
+                    cell.begun = tuple(tokenizer(cell.begun, add_special_tokens=False)["input_ids"])
                 if len(cell.ids) + len(cell.begun) >= window(base.model):
                     raise UserError("engine.window_full", window=window(base.model))
             except UserError as error:
@@ -303,9 +305,11 @@ class Engine:
     ) -> None:
         from workbench.models.generate import Sampling, generate
 
-        base = resident.base
+        base, seat = resident.base, seats[cells[0].column]
+        if seat.tokenizer is not None:  # one seat, or seats of one tree
+            base = replace(base, tokenizer=seat.tokenizer)
         options = [request.options[cell.column] for cell in cells]
-        tree = seats[cells[0].column].tree
+        tree = seat.tree
         room = window(base.model)
         samplings = [
             Sampling(

@@ -23,6 +23,7 @@ class Seat:
 
     tree: Any = None  # None: the shared tree, which may have been wrapped since
     adapter: mixing.Who | None = None
+    tokenizer: Any = None  # of an adapter with new tokens
     single: bool = False  # one row at a time: a virtual prompt, which left padding would push away from its text
 
 
@@ -81,9 +82,11 @@ class Resident:
         stamp = ref.stamp()
         if stamp not in self._own:
             bare = trees.private_copy if adapters.changes_base(config) else trees.tree
-            self._own[stamp], _ = adapters.attach(bare(self.base.model), ref)
+            tree, _ = adapters.attach(bare(self.base.model), ref)
+            self._own[stamp] = tree, adapters.tokenizer_of(ref.path)
         self._own.move_to_end(stamp)
-        return Seat(tree=self._own[stamp], single=adapters.has_virtual_prompt(self._own[stamp]))
+        tree, tokenizer = self._own[stamp]
+        return Seat(tree=tree, tokenizer=tokenizer, single=adapters.has_virtual_prompt(tree))
 
     def _config(self, ref: AdapterRef) -> Mapping[str, Any]:
         config = adapters.read_config(ref.path)
@@ -116,7 +119,7 @@ class Resident:
                 self.tree = adapters.detach(self.tree, adapter)
                 del self._shared[stamp]
         trees_in_use = {id(seat.tree) for seat in needed}
-        for stamp, tree in list(self._own.items()):
+        for stamp, (tree, _) in list(self._own.items()):
             if len(self._own) <= OWN_AT_MOST:
                 break
             if id(tree) not in trees_in_use:

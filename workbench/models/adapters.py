@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import runs
 from workbench.errors import UserError, nearest
-from workbench.models import weights
+from workbench.models import vocabulary, weights
 from workbench.models.building import BUILDING
+from workbench.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -168,7 +169,7 @@ def folder_of(home: Path, name: str, foreign: bool) -> Path:
 def read_config(path: Path) -> Mapping[str, Any] | None:
     """adapter_config.json, or a bottleneck's config as one of the type BOTTLENECK; None when there is no whole one.
 
-    `below` is added for an adapter that lies on top of another.
+    `below` is added for an adapter that lies on top of another, `vocabulary` for one with tokens of its own.
     """
     for name in (CONFIG, _BOTTLENECK[0]):
         try:
@@ -178,8 +179,8 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
         if isinstance(config, dict):
             if name == _BOTTLENECK[0]:
                 config["peft_type"] = "BOTTLENECK"
-            if (path / BELOW).is_dir():
-                config[BELOW] = True
+            config |= {BELOW: True} if (path / BELOW).is_dir() else {}
+            config |= {"vocabulary": True} if (path / vocabulary.FILE).is_file() else {}
             return config if "peft_type" in config else None
     return None
 
@@ -216,7 +217,7 @@ def kind(config: Mapping[str, Any]) -> str:
 def changes_base(config: Mapping[str, Any]) -> bool:
     """Whether attaching writes into base tensors, so that it needs a private copy of them."""
     plain = (True, False, None, "true", "gaussian", "orthogonal", "eva")
-    if config.get(BELOW):
+    if config.get(BELOW) or config.get("vocabulary"):
         return True
     return config.get("init_lora_weights", True) not in plain or config.get("bias", "none") != "none"
 
@@ -281,6 +282,9 @@ def attach(tree: nn.Module, ref: AdapterRef) -> tuple[PeftModel, str]:
     adapter_id = f"a{next(_ids)}"  # names such as `train`, or with a dot, break inside PEFT
     if (ref.path / BELOW).is_dir():
         tree = merged(tree, AdapterRef(f"{ref.name}/{BELOW}", ref.path / BELOW))
+    own = Vocabulary.read(ref.path)
+    if own is not None:
+        vocabulary.grow(tree, own, ref.name, str((read_config(ref.path) or {}).get("base_model_name_or_path") or ""))
     if (ref.path / _BOTTLENECK[0]).is_file():
         from workbench.models import bottleneck
 
@@ -312,6 +316,25 @@ def merged(tree: nn.Module, ref: AdapterRef) -> nn.Module:
         raise UserError("adapters.cannot_merge", name=ref.name, kind=config["peft_type"])
     tuned, _ = attach(tree, ref)
     return tuned.merge_and_unload()
+
+
+def vocabulary_of(path: Path) -> Vocabulary | None:
+    """The new tokens that an adapter, or one below it, was trained with."""
+    found = Vocabulary.read(path)
+    if found is None and (path / BELOW).is_dir():
+        return vocabulary_of(path / BELOW)
+    return found
+
+
+def tokenizer_of(path: Path) -> Any:
+    """The adapter's own tokenizer, where it has new tokens; None where the base's will do."""
+    from transformers import AutoTokenizer
+
+    while not (path / vocabulary.FILE).is_file():
+        path = path / BELOW
+        if not path.is_dir():
+            return None
+    return AutoTokenizer.from_pretrained(path, local_files_only=True)
 
 
 def has_virtual_prompt(tree: nn.Module) -> bool:

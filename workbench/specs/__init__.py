@@ -12,11 +12,12 @@ from pydantic import BaseModel, ValidationError
 
 from workbench.errors import UserError, nearest
 from workbench.specs.knob import Knob, Section, knob, knobs
+from workbench.specs.pretrain import PretrainSpec
 from workbench.specs.sft import SftSpec
 
-Spec = SftSpec  # a union once there are more stages
+Spec = SftSpec | PretrainSpec
 _Model = TypeVar("_Model", bound=BaseModel)
-STAGES: Mapping[str, type[Spec]] = types.MappingProxyType({"sft": SftSpec})
+STAGES: Mapping[str, type[Spec]] = types.MappingProxyType({"sft": SftSpec, "pretrain": PretrainSpec})
 
 __all__ = [
     "STAGES", "Knob", "Section", "Spec", "check", "flatten", "knob", "knobs", "parse", "parse_override", "to_mapping",

@@ -17,6 +17,7 @@ Values = Callable[[str], Any]  # a knob's path -> its value; None for a knob tha
 
 _VIRTUAL_PROMPTS = ("prefix", "prompt", "p_tuning")
 _BASE_LEARNS = ("full", "freeze", "lisa")
+_LEARN_TOKENS = ("lora", "full", "lisa")
 _FOLLOWS_EVALUATION = ("reduce_lr_on_plateau", "greedy")
 _OWN_OPTIMIZERS = ("adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad", "rmsprop")
 
@@ -61,6 +62,11 @@ RULES: tuple[Rule, ...] = (
          lambda of: of("data.packing") and of("training.train_sampling_strategy") == "group_by_length", refuses=False),
     Rule("packing_neftune", "training.neftune_noise_alpha", ("data.packing",),
          lambda of: of("data.packing") and of("training.neftune_noise_alpha") > 0, refuses=False),
+    Rule("blocks_virtual_prompt", "pretrain.blocks", ("adapter.type",),
+         lambda of: of("pretrain.blocks") == "packed" and of("adapter.type") in _VIRTUAL_PROMPTS),
+    Rule("vocabulary_method", "vocabulary.tokens", ("adapter.type",),
+         lambda of: bool(str(of("vocabulary.tokens")).strip() or str(of("vocabulary.corpus")).strip())
+         and of("adapter.type") not in _LEARN_TOKENS),
     # -- model and method -------------------------------------------------------------------------------------------
     Rule("quantised_base", "adapter.type", ("model.quantization",),
          lambda of: of("adapter.type") in _BASE_LEARNS and of("model.quantization") != "none"),

@@ -11,6 +11,7 @@ from workbench.specs.knob import Section
 from workbench.specs.model import ModelSection
 from workbench.specs.probes import ProbesSection
 from workbench.specs.training import TrainingSection
+from workbench.specs.vocabulary import VocabularySection
 
 
 class SftSpec(Section):
@@ -18,6 +19,7 @@ class SftSpec(Section):
     model: ModelSection = Field(default_factory=ModelSection)
     data: DataSection = Field(default_factory=DataSection)
     identity: IdentitySection = Field(default_factory=IdentitySection)
+    vocabulary: VocabularySection = Field(default_factory=VocabularySection)
     adapter: AdapterSection = Field(default_factory=AdapterSection)
     training: TrainingSection = Field(default_factory=TrainingSection)
     probes: ProbesSection = Field(default_factory=ProbesSection)

@@ -54,6 +54,10 @@ def render_all(records: Iterable[Record], tokenizer: Any, spec: Spec, log: Calla
 
     Raises UserError with the list of rows when a row has nothing to learn, and when no row is left.
     """
+    if spec.stage == "pretrain":
+        from workbench.data.documents import render_documents
+
+        return render_documents(records, tokenizer, spec.data.max_length, spec.pretrain.blocks)
     from workbench.data.render import render_many
 
     rendered: list[Rendered] = []

@@ -5,11 +5,13 @@ It waits for its turn in the workspace, owns state.json meanwhile, and ends in e
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from workbench.locales import LANGUAGES
 from workbench.models import abilities
 from workbench.runs import Run, utc_now
 from workbench.specs import Spec, conflicts, flatten, to_mapping
-from workbench.train import guard, memory_retry, room, rows
+from workbench.train import guard, memory_retry, room, rows, vocabulary
 from workbench.train import resume as resuming
 from workbench.train.heart import Heart
 from workbench.train.log import RunLog, libraries_logged
@@ -85,10 +87,10 @@ def _train(
             raise clash.error
         log(f"note: {clash.error.text('en')}")
     records = rows.collect(run, spec, log)
-    tokenizer = hub.tokenizer(spec.model)
+    tokenizer = vocabulary.tokenizer_of(run, spec, hub)
     rendered = rows.render_all(records.records, tokenizer, spec, log)
     held_out = rows.render_all(records.held_out, tokenizer, spec, log) if records.held_out else []
-    base = hub.load(spec.model)
+    base = replace(hub.load(spec.model), tokenizer=tokenizer)
     abilities.check(flatten(to_mapping(spec, all_values=True)), str(base.device))
     pieces = run.stored_state().get(memory_retry.PIECES, 1)
     with _threads(spec, base):
@@ -173,7 +175,7 @@ class _Pass:
         """The stage's trainer on a tree of its own, with metrics, stop and probes around it."""
         import copy
 
-        from workbench.stages import methods, sft
+        from workbench.stages import methods
         from workbench.train import callbacks, probes
 
         run, spec, base = self.run, self.spec, self.base
@@ -196,7 +198,8 @@ class _Pass:
         # The trainer may set a padding token: on a copy, because everybody shares the hub's tokenizer.
         tokenizer = copy.deepcopy(base.tokenizer)
         method = methods.of(spec, run.home, run.directory)
-        trainer = sft.build(
+        stage = importlib.import_module(f"workbench.stages.{spec.stage}")  # one module per stage, each with a `build`
+        trainer = stage.build(
             spec, method.tree(base), tokenizer, self.rendered, run.directory, around, self.held_out, method
         )
         curve.trainer = watching.trainer = trainer

@@ -10,6 +10,7 @@ import pkgutil
 from pathlib import Path
 
 from workbench.models import adapters
+from workbench.models.vocabulary import Vocabulary
 from workbench.specs import Spec
 from workbench.stages.methods import start
 from workbench.stages.methods.method import KINDS, Method
@@ -30,7 +31,10 @@ def of(spec: Spec, home: Path | None = None, run_dir: Path | None = None) -> Met
     kinds()
     begun = start.located(spec, home, run_dir)
     if begun is None or spec.adapter.continue_as == "stack":
-        return KINDS[spec.adapter.type](spec, begun)
-    kind = start.kind(adapters.read_config(begun.path) or {}, begun.name)
-    own = spec.adapter.model_copy(update={"type": kind, "init_lora_weights": "true", "prefix_projection": False})
-    return KINDS[kind](spec.model_copy(update={"adapter": own}), begun)
+        method = KINDS[spec.adapter.type](spec, begun)
+    else:
+        kind = start.kind(adapters.read_config(begun.path) or {}, begun.name)
+        own = spec.adapter.model_copy(update={"type": kind, "init_lora_weights": "true", "prefix_projection": False})
+        method = KINDS[kind](spec.model_copy(update={"adapter": own}), begun)
+    method.vocabulary = Vocabulary.read(run_dir) if run_dir is not None else None
+    return method

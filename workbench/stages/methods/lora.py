@@ -9,6 +9,7 @@ from typing import Any
 from workbench.data.render import Rendered
 from workbench.errors import UserError
 from workbench.models.building import BUILDING
+from workbench.models.vocabulary import tables_of
 from workbench.stages.adapters import peft_config
 from workbench.stages.methods import joined
 from workbench.stages.methods.peft_family import NAME, PeftMethod
@@ -18,6 +19,11 @@ _EVA_BATCH = 8
 
 class Lora(PeftMethod):
     kind = "lora"
+    learns_tokens = True
+
+    @property
+    def learns_head(self) -> bool:
+        return self.vocabulary is not None
 
     @property
     def changes_base(self) -> bool:
@@ -33,10 +39,17 @@ class Lora(PeftMethod):
     def saves_what_it_trains(self) -> bool:
         return not self.changes_base and self.below_part is None
 
+    @property
+    def copyable(self) -> bool:
+        return super().copyable and self.vocabulary is None
+
     def put_on(self, model: Any, tokenizer: Any, rows: Sequence[Rendered]) -> Any:
         initial = self.section.init_lora_weights
         if self.changes_base and self.section.use_dora:
             raise UserError("methods.dora_with", initial=initial)
+        if self.changes_base and self.vocabulary is not None:
+            raise UserError("vocabulary.wrong_method", kind=self.title)
+        self._tokenizer = tokenizer
         if initial == "loftq" and self.spec.model.quantization != "nf4":
             raise UserError("methods.loftq_needs", quantization=self.spec.model.quantization)
         tuned = super().put_on(model, tokenizer, rows)
@@ -54,11 +67,20 @@ class Lora(PeftMethod):
         return tuned
 
     def config(self, model: Any, tokenizer: Any) -> Any:
-        if self.section.init_lora_weights != "eva":
-            return super().config(model, tokenizer)
         from peft import EvaConfig
 
-        return peft_config(self.section, eva_config=EvaConfig())
+        more = {"eva_config": EvaConfig()} if self.section.init_lora_weights == "eva" else {}
+        return peft_config(self.section, **more, **self._new_tokens(model))
+
+    def _new_tokens(self, model: Any) -> dict[str, Any]:
+        """Which rows of the embedding, and of a head of its own, learn beside the thin matrices."""
+        if self.vocabulary is None:
+            return {}
+        embedding, head = tables_of(model)
+        names = [embedding, head] if head else [embedding]
+        if self.spec.vocabulary.trained == "all":
+            return {"modules_to_save": names, "ensure_weight_tying": head is None}
+        return {"trainable_token_indices": {name: self.vocabulary.ids for name in names}}
 
     def _begin_with_activations(self, tuned: Any, rows: Sequence[Rendered], tokenizer: Any) -> None:
         from peft import initialize_lora_eva_weights
@@ -109,5 +131,8 @@ class Lora(PeftMethod):
             parts.append(self.below_part)
             self.below = None
         super().save(model, folder)
+        if self.vocabulary is not None:
+            self.vocabulary.write(folder)
+            self._tokenizer.save_pretrained(folder)
         if parts:
             joined.save_joined([joined.Part.of(model), *parts], folder)

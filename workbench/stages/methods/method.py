@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from workbench.errors import UserError
-from workbench.models import adapters, trees
+from workbench.models import adapters, trees, vocabulary
 from workbench.models.adapters import AdapterRef
+from workbench.models.vocabulary import Vocabulary
 from workbench.specs import Spec
 from workbench.stages.methods import joined, start
 from workbench.stages.methods.joined import Part
@@ -30,6 +31,7 @@ class Method:
     kind: ClassVar[str] = ""
     result: ClassVar[Result] = "adapter"  # the folder of a run that holds what was learned
     rows_may_touch: ClassVar[bool] = True  # whether rows can lie end to end: not behind a virtual prompt
+    learns_tokens: ClassVar[bool] = False  # whether it can train the embeddings of new tokens
     learns_head: bool = False  # whether what learns sits in lm_head, where a loss that reads `lm_head.weight` misses it
 
     def __init_subclass__(cls) -> None:
@@ -43,6 +45,7 @@ class Method:
         self.start = start
         self.below: Path | None = None  # the adapter that what is saved needs under it
         self.below_part: Part | None = None  # the same where it can be written into what is saved
+        self.vocabulary: Vocabulary | None = None  # new tokens, whose embeddings learn too
         self.base_path: Path | None = None
         self.notes: list[str] = []  # for the log
 
@@ -58,12 +61,19 @@ class Method:
         if self.start is not None:
             self.below = self.start.path if self.stacks else self.start.path / adapters.BELOW
             self.below = self.below if self.below.is_dir() else None
-        if not self.changes_base and self.below is None:
+        if self.vocabulary is not None and not self.learns_tokens:
+            raise UserError("vocabulary.wrong_method", kind=self.section.type)
+        if not self.changes_base and self.below is None and self.vocabulary is None:
             return trees.tree(base.model)
         if self.spec.model.quantization != "none":
             raise UserError("methods.quantised", kind=self.title, quantization=self.spec.model.quantization)
         own = trees.private_copy(base.model)
-        return own if self.below is None else self._merged(own).requires_grad_(False)
+        if self.below is not None:
+            own = self._merged(own).requires_grad_(False)
+        if self.vocabulary is not None:
+            vocabulary.grow(own, self.vocabulary, self.spec.adapter.continue_from, self.spec.model.path)
+            self.notes.append(f"{len(self.vocabulary.tokens)} new tokens: {self.vocabulary.size} in all")
+        return own
 
     def _merged(self, own: Any) -> Any:
         ref = adapters.AdapterRef(self.start.name, self.below)

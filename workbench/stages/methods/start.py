@@ -60,6 +60,6 @@ def copy(source: Path, target: Path) -> None:
 def kind(config: Mapping[str, Any], name: str) -> str:
     """The method that goes on with an adapter. Raises UserError where none can."""
     found = _KINDS.get(str(config.get("peft_type")))
-    if found is None or adapters.changes_base({**config, adapters.BELOW: False}):
+    if found is None or adapters.changes_base({**config, adapters.BELOW: False, "vocabulary": False}):
         raise UserError("methods.cannot_continue", name=name, kind=config.get("peft_type"))
     return found

@@ -63,6 +63,7 @@ class BaseWeights(Method):
 
 class Full(BaseWeights):
     kind = "full"
+    learns_tokens = True
 
     def chosen(self, model: Any) -> Iterator[torch.nn.Parameter]:
         yield from model.parameters()
@@ -81,6 +82,7 @@ class Freeze(BaseWeights):
 
 class Lisa(BaseWeights):
     kind = "lisa"
+    learns_tokens = True
 
     def chosen(self, model: Any) -> Iterator[torch.nn.Parameter]:
         """All: the optimizer must know each of them; which ones learn is drawn before each interval."""
