@@ -60,7 +60,8 @@ def test_a_virtual_prompt_and_packed_documents_are_refused(base, tmp_path):
 def test_a_run_on_text_finishes_and_leaves_an_adapter(home, tiny_model):
     (home / "texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
     values = {"stage": "pretrain", "model.path": str(tiny_model("qwen3")), "data.path": "texts.jsonl",
-              "pretrain.blocks": "stream", "data.max_length": 32, "training.max_steps": 2, "probes.path": ""}  # fmt: skip
+              "pretrain.blocks": "stream", "data.max_length": 32, "training.max_steps": 2,
+              "probes.path": ""}  # fmt: skip
     run = runs.create(home, parse(values))
     state = train(run, hub=Hub())
     assert (run.name, state["state"], state["reason"]) == ("pretrain-1", "finished", "")
