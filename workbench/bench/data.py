@@ -33,10 +33,14 @@ def generate(path: Path, rows: int, seed: int = 0) -> None:
 
 
 def ours(path: str, folder: str) -> None:
-    """Detect, convert to messages, write, statistics and warnings: all that `workbench convert` does."""
+    """Detect, convert to messages, write, statistics and warnings: all that `workbench convert` and `inspect` say."""
     from workbench.data.convert import convert
+    from workbench.data.quality import Watch
 
-    convert(path, Path(folder) / "ours.jsonl", "messages")
+    watch = Watch()
+    convert(path, Path(folder) / "ours.jsonl", "messages", watch=watch)
+    if not watch.statistics()["records"]:
+        raise RuntimeError("no row was counted")
 
 
 def theirs(path: str, folder: str) -> None:

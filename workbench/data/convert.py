@@ -24,18 +24,20 @@ def convert(
     encoding: str | None = None,
     every_turn: bool = False,
     repairs: Sequence[str] = (),
+    watch: Watch | None = None,
 ) -> Report:
     """Write the good rows of `path` to `out`, whose ending is the container; bad rows are in the report.
 
     to: canonical, alpaca, sharegpt, messages, openai, query_response, feedback, text, or the name of a prompt style.
     repairs: names of data/repairs.py to apply; how many rows each changed is in the report's `repaired`.
     every_turn: of a style, one row per answer instead of the last answer only.
+    watch: sees every row that is written; its statistics are there afterwards.
     Raises UserError (and writes nothing) for an unknown target or container, and when no row can be written.
     """
     target = targets.find(to, every_turn=every_turn)
     writers.container(out)
     scan = iter_records(path, source=source, mapping=mapping, encoding=encoding, repairs=repairs)
-    report, watch = scan.report, Watch()
+    report, watch = scan.report, watch or Watch()
 
     def rows() -> Iterator[dict[str, Any]]:
         previous = 0

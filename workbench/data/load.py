@@ -19,7 +19,7 @@ from workbench.data.rows import Row, RowError, Rows
 from workbench.errors import UserError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made per row, and freezing costs more than reading the row
 class Item:
     """A good record (record set) or a bad row (reason set). A tree of dialogues gives several records of one row."""
 

@@ -15,7 +15,7 @@ Kind = Literal["conversation", "preference", "feedback", "text"]
 ROLES: tuple[str, ...] = get_args(Role)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Message:
     """One turn. `instruction`/`input` keep the two halves of a user turn that was joined from them."""
 
@@ -28,6 +28,23 @@ class Message:
     tool_calls: tuple[Mapping[str, Any], ...] | None = None  # OpenAI's form, `arguments` an object
     tool_call_id: str | None = None
     name: str | None = None
+
+    # By hand: what a frozen dataclass generates takes twice as long, and a million-row file makes two million of these.
+    def __init__(
+        self, role: Role, content: str, instruction: str | None = None, input: str | None = None,
+        weight: float | None = None, reasoning: str | None = None,
+        tool_calls: tuple[Mapping[str, Any], ...] | None = None, tool_call_id: str | None = None,
+        name: str | None = None,
+    ) -> None:  # fmt: skip
+        _set_role(self, role)
+        _set_content(self, content)
+        _set_instruction(self, instruction)
+        _set_input(self, input)
+        _set_weight(self, weight)
+        _set_reasoning(self, reasoning)
+        _set_tool_calls(self, tool_calls)
+        _set_tool_call_id(self, tool_call_id)
+        _set_name(self, name)
 
     def to_row(self) -> dict[str, Any]:
         row: dict[str, Any] = {"role": self.role, "content": self.content}
@@ -48,6 +65,10 @@ class Message:
         return cls(role=row["role"], content=row["content"], **extras)
 
 
+(
+    _set_role, _set_content, _set_instruction, _set_input, _set_weight, _set_reasoning, _set_tool_calls,
+    _set_tool_call_id, _set_name,
+) = (getattr(Message, name).__set__ for name in Message.__slots__)  # fmt: skip
 _OPTIONAL = {
     "instruction": "instruction",
     "input": "input",
