@@ -82,6 +82,15 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
         found = runs.find(app.home, run)
         return {"generation": found.generation(), "rows": found.metrics(int(since))}
 
+    def estimate(spec: dict | str) -> dict:
+        """The memory a training will need, by part: parts, total_bytes, available_bytes, verdict (fits, tight or
+        too_big) and remedies, each with the overrides that make it fit. spec as for `train`."""
+        from workbench.memory.advice import advise
+
+        values = {"preset": spec} if isinstance(spec, str) else dict(spec)
+        values.pop("run", None)
+        return advise(presets.resolve(values, home=app.home))
+
     def stop(run: str) -> dict:
         """Ask a run to save and stop; answers with its state."""
         return app.stop(run)
@@ -135,7 +144,7 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
         return converted(app, file, to, options or {})
 
     return [
-        train, status, metrics, stop, resume, _named("runs", list_runs), adapters, chat, compare,
+        train, estimate, status, metrics, stop, resume, _named("runs", list_runs), adapters, chat, compare,
         inspect, convert, preview,
     ]  # fmt: skip
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from workbench.chat.engine import Engine
     from workbench.jobs import Jobs
     from workbench.models.hub import Hub
+    from workbench.train.plan import Counts
 
 TABS = {"start": start, "data": data, "train": train, "runs": runs_tab, "chat": chat}
 STATIC = Path(__file__).with_name("static")
@@ -88,6 +89,17 @@ class App:
             return Engine(self.hub, self.home, foreign=False)
 
         return self._once("engine", make)
+
+    @property
+    def counts(self) -> Counts:
+        """Rows and tokens of what the form would train on, counted beside it."""
+
+        def make() -> Counts:
+            from workbench.train.plan import Counts
+
+            return Counts(self.home, lambda spec: self.hub.tokenizer(spec.model))
+
+        return self._once("counts", make)
 
     def _once(self, name: str, make) -> Any:
         with self._lock:
@@ -147,7 +159,7 @@ def _duplicate(history_tab: runs_tab.Runs, form_tab: train.Train, tabs: gr.Tabs)
 
     history_tab.duplicate.click(
         lead, history_tab.chosen, [tabs, *form_tab.taken], js="() => workbench.duplicating()", api_visibility="private"
-    )
+    ).then(None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private")
 
 
 def _header(t: Texts, root_path: str) -> str:

@@ -9,7 +9,7 @@ import gradio as gr
 from workbench import presets, runs
 from workbench.errors import UserError, WorkbenchError
 from workbench.specs import STAGES, flatten, parse, to_mapping
-from workbench.ui import forms, live
+from workbench.ui import forms, live, plan
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:
@@ -38,10 +38,14 @@ def build(app: App, t: Texts) -> Train:
                 as_yaml = gr.Button(t("ui.train.as_yaml"), elem_id="train-yaml-button")
             tab.yaml = gr.Code(language="yaml", visible=False, label=t("ui.train.yaml"), elem_id="train-yaml")
         with gr.Column(scale=6, min_width=360):
+            shown = plan.panel()
             live.view("train")
     tab.started = gr.Textbox(visible=False)
     fields = tab.form.inputs
-    tab.preset.input(tab.take_preset, tab.preset, [tab.problem, *fields], api_visibility="private")
+    plan.wire(app, t, tab.form, shown)
+    tab.preset.input(tab.take_preset, tab.preset, [tab.problem, *fields], api_visibility="private").then(
+        None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private"
+    )
     started = start.click(
         tab.start, [tab.name, *fields], [tab.started, tab.name, tab.problem, *fields], api_visibility="private"
     )

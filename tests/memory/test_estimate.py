@@ -1,0 +1,131 @@
+"""Memory by part: what each knob changes, what it is compared with, and what would make it fit."""
+
+import subprocess
+import sys
+
+import pytest
+
+from workbench.errors import UserError
+from workbench.memory import device as devices
+from workbench.memory.advice import advise
+from workbench.memory.device import Device
+from workbench.memory.estimate import PARTS, Estimate, Rows, estimate
+from workbench.memory.remedies import remedies
+from workbench.models import anatomy
+from workbench.specs import layered, parse, to_mapping
+
+CPU = Device("cpu", "cpu", 10 * 2**30, 16 * 2**30)
+GPU = Device("cuda", "GPU", 10 * 2**30, 16 * 2**30)
+
+
+def parts(device=CPU, rows=None, **knobs):
+    return estimate(parse(knobs), device=device, rows=rows).parts
+
+
+def test_the_parts_are_those_of_the_contract_and_sum_up():
+    found = advise(parse({}))
+    assert list(found) == ["parts", "total_bytes", "available_bytes", "verdict", "remedies"]
+    assert tuple(found["parts"]) == PARTS
+    assert found["total_bytes"] == sum(found["parts"].values())
+
+
+def test_weights_follow_the_numbers_and_the_quantisation():
+    count = anatomy.of_path("embedded").parameters
+    assert parts()["weights"] == 4 * count
+    assert parts(**{"model.dtype": "bfloat16"})["weights"] == 2 * count
+    assert parts(GPU)["weights"] == 2 * count  # auto: 16 bits where the device is fast at them
+    assert parts(**{"model.quantization": "nf4"})["weights"] < parts(**{"model.quantization": "int8"})["weights"]
+    assert parts(**{"adapter.type": "full"})["weights"] == 8 * count  # the shared base and the copy that learns
+
+
+def test_gradients_and_optimizer_follow_what_learns():
+    small, large = parts(**{"adapter.r": 8}), parts(**{"adapter.r": 16})
+    assert large["adapter"] == 2 * small["adapter"] == large["gradients"] == large["optimizer"] / 2
+    assert parts(**{"training.optim": "sgd"})["optimizer"] == 0
+    assert parts(**{"adapter.type": "full"})["adapter"] == 0
+
+
+def test_activations_and_logits_follow_the_tokens_of_a_batch():
+    one, two = (parts(rows=Rows(count, 128, 0.5)) for count in (4, 8))
+    assert two["activations"] == pytest.approx(2 * one["activations"], rel=1e-6)
+    assert two["logits"] == 2 * one["logits"] == 2 * 12 * (4 * 128 // 2) * anatomy.of_path("embedded").vocab
+    kept = parts(rows=Rows(8, 128), **{"training.gradient_checkpointing": True})["activations"]
+    assert kept < parts(rows=Rows(8, 128))["activations"]
+    assert parts(GPU, Rows(64, 128))["logits"] < parts(CPU, Rows(64, 128))["logits"]  # the fused head
+
+
+@pytest.mark.parametrize(("needs", "verdict"), [(85, "fits"), (86, "tight"), (100, "tight"), (101, "too_big")])
+def test_verdicts(needs, verdict):
+    assert Estimate({"weights": needs}, 100).verdict == verdict
+
+
+def test_a_model_that_is_not_here_is_told_apart_from_one_that_is_none(tmp_path):
+    with pytest.raises(UserError, match="not on this machine yet"):
+        estimate(parse({"model.path": "nobody/has-this"}))
+    with pytest.raises(UserError, match="no config.json"):
+        estimate(parse({"model.path": str(tmp_path)}))
+
+
+def test_what_fits_needs_no_remedy_and_what_does_not_gets_three_that_work():
+    assert advise(parse({}))["remedies"] == []
+    small = Device("cpu", "cpu", 2 * 2**30, 4 * 2**30)
+    spec = parse({"training.per_device_train_batch_size": 64})
+    found = estimate(spec, device=small)
+    assert found.verdict == "too_big"
+    offered = remedies(spec, found, device=small)
+    assert len(offered) == 3
+    assert offered[0].overrides == {
+        "training.per_device_train_batch_size": 4, "training.gradient_accumulation_steps": 16,
+    }  # fmt: skip
+    for remedy in offered:
+        again = estimate(parse(layered(to_mapping(spec), remedy.overrides)), device=small)
+        assert (
+            (again.total_bytes, again.verdict) == (remedy.total_bytes, remedy.verdict) != (found.total_bytes, "too_big")
+        )
+
+
+def test_the_effective_batch_stays_the_same():
+    small = Device("cpu", "cpu", 2 * 2**30, 4 * 2**30)
+    spec = parse({"training.per_device_train_batch_size": 64, "training.gradient_accumulation_steps": 3})
+    for remedy in remedies(spec, estimate(spec, device=small), device=small):
+        changed = parse(layered(to_mapping(spec), remedy.overrides)).training
+        assert changed.per_device_train_batch_size * changed.gradient_accumulation_steps == 192
+
+
+def test_an_estimate_needs_no_torch_and_is_there_at_once():
+    code = (
+        "import sys, time; from workbench.specs import parse; from workbench.memory.advice import advise\n"
+        "advise(parse({}))\n"
+        "began = time.process_time(); advise(parse({'training.per_device_train_batch_size': 4096}))\n"
+        "print(time.process_time() - began, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, torch = done.stdout.split()
+    assert torch == "False"
+    assert float(seconds) < 0.15
+
+
+def test_nvidias_tool_tells_name_free_memory_and_load(monkeypatch, tmp_path):
+    monkeypatch.setattr(devices.shutil, "which", lambda name: "nvidia-smi")
+    monkeypatch.setattr(devices, "_known", None)
+    text = "NVIDIA Card, 5, 1000, 2000, 40\nOdd, Name, 100, 200, [N/A]\nSmall, [N/A], [N/A], 3\n"
+    found = devices.nvidia(lambda command: text)
+    assert found == [
+        Device("cuda", "NVIDIA Card, 5", 1000 * 2**20, 2000 * 2**20, 0.4),
+        Device("cuda", "Odd, Name", 100 * 2**20, 200 * 2**20, None),
+    ]
+    assert devices.chosen("cuda:1") == found[1]
+    assert devices.chosen("auto") == found[0]
+    assert devices.chosen("cpu").kind == "cpu"
+
+
+def test_a_footprint_is_the_peak_since_it_was_asked():
+    from workbench.memory.footprint import Footprint
+
+    footprint = Footprint()
+    before = footprint.lap()
+    block = bytearray(200 * 2**20)
+    block[::4096] = b"x" * len(block[::4096])
+    del block
+    assert footprint.lap() - before > 150 * 2**20
+    assert footprint.lap() - before < 100 * 2**20

@@ -1,0 +1,205 @@
+"""A spec before its start -> steps, tokens, learning rates and what speaks against it; nothing is trained."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.data.mix import training_records
+from workbench.errors import UserError, WorkbenchError
+from workbench.memory.estimate import Rows
+from workbench.memory.learned import BASE_WEIGHTS
+from workbench.specs import Spec
+
+# The sum of the learning rates over all steps is about how far one weight can travel under Adam. LoRA's B begins at
+# zero: below this it is still there. 16 steps at 5e-5 with a falling rate make 4e-4; the identity recipe makes 0.5.
+_TOO_SHORT = 2e-3
+_TOO_SHORT_FOR_BASE = 1e-4  # weights that are trained already need to go less far
+_POINTS = 80
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the data come to once they are tokenized as the training will see them."""
+
+    rows: int
+    held_out: int
+    tokens: int  # of one epoch
+    trained_tokens: int  # those that take loss
+    longest: int
+    cut: int  # rows that are cut off
+
+
+def count(spec: Spec, home: Path, tokenizer: Any) -> Counted:
+    """Reads and tokenizes everything: seconds for a large file. Raises UserError as the training would."""
+    from workbench.data.render import Rendered, render_many
+
+    data = training_records(spec, home)
+    found = render_many(data.records, tokenizer, spec.data.max_length, template=spec.data.template or None)
+    rendered = [row for row in found if isinstance(row, Rendered)]
+    if not rendered:
+        raise UserError("train.no_rows", why=UserError("data.nothing_to_train"))
+    return Counted(
+        rows=len(rendered), held_out=len(data.held_out), tokens=sum(len(row.input_ids) for row in rendered),
+        trained_tokens=sum(sum(label != -100 for label in row.labels) for row in rendered),
+        longest=max(len(row.input_ids) for row in rendered), cut=sum(row.truncated for row in rendered),
+    )  # fmt: skip
+
+
+def rows_of(spec: Spec, counted: Counted | None) -> Rows:
+    """The largest micro-batch for the memory estimate; an upper bound as long as the data have not been counted."""
+    batch = spec.training.per_device_train_batch_size
+    if counted is None:
+        return Rows(batch, spec.data.max_length)
+    length = spec.data.max_length if spec.data.packing else min(counted.longest, spec.data.max_length)
+    # Rows of one length need no mask; others are padded side by side or laid end to end with one.
+    return Rows(min(batch, counted.rows), length, counted.trained_tokens / counted.tokens,
+                padded=counted.tokens < counted.rows * counted.longest)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Steps:
+    per_epoch: int
+    total: int
+    epochs: float
+
+
+def steps(spec: Spec, counted: Counted) -> Steps:
+    """As the Trainer counts them: a last batch that is not full is a step too."""
+    knobs = spec.training
+    rows = math.ceil(counted.tokens / spec.data.max_length) if spec.data.packing else counted.rows
+    batches = math.ceil(rows / knobs.per_device_train_batch_size)
+    per_epoch = max(math.ceil(batches / knobs.gradient_accumulation_steps), 1)
+    total = knobs.max_steps if knobs.max_steps > 0 else math.ceil(knobs.num_train_epochs * per_epoch)
+    return Steps(per_epoch, total, total / per_epoch)
+
+
+def _cosine(progress: float) -> float:
+    return 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+# schedule -> factor of the learning rate, of (step, warm-up steps, all steps), after the warm-up
+_FALLING: Mapping[str, Callable[[int, int, int], float]] = {
+    "linear": lambda step, warm, total: max(0.0, (total - step) / max(1, total - warm)),
+    "cosine": lambda step, warm, total: max(0.0, _cosine((step - warm) / max(1, total - warm))),
+    "constant": lambda step, warm, total: 1.0,
+    "constant_with_warmup": lambda step, warm, total: 1.0,
+    # transformers falls to 1e-7 of a rate of 1, which nobody can see in a curve
+    "polynomial": lambda step, warm, total: max(0.0, 1 - (step - warm) / max(1, total - warm)),
+    "inverse_sqrt": lambda step, warm, total: 1.0 / math.sqrt((step + (warm or 10_000) - warm) / (warm or 10_000)),
+}
+
+
+def learning_rate(spec: Spec, step: int, total: int) -> float | None:
+    """The rate after `step` steps, as transformers' schedules give it; None for a schedule not known here."""
+    kind, warm = spec.training.lr_scheduler_type, spec.training.warmup_steps
+    if kind not in _FALLING:
+        return None
+    if step < warm and kind != "constant":
+        return spec.training.learning_rate * step / max(1, warm)
+    return spec.training.learning_rate * _FALLING[kind](step, warm, total)
+
+
+def curve(spec: Spec, total: int) -> list[tuple[int, float]]:
+    """Points (step, learning rate) of the whole run, few enough to draw."""
+    places = sorted({round(total * part / _POINTS) for part in range(_POINTS + 1)})
+    found = [(step, learning_rate(spec, step, total)) for step in places]
+    return [(step, rate) for step, rate in found if rate is not None]
+
+
+def travel(spec: Spec, total: int) -> float | None:
+    """The sum of the learning rates over all steps."""
+    points = curve(spec, total)
+    return sum(rate for _, rate in points) / len(points) * total if points else None
+
+
+def objections(spec: Spec, found: Steps) -> list[WorkbenchError]:
+    """What will make the run pointless though nothing is wrong with any single knob."""
+    way, least, knobs = travel(spec, found.total), _TOO_SHORT, spec.training
+    if spec.adapter.type in BASE_WEIGHTS:
+        least = _TOO_SHORT_FOR_BASE
+    told = []
+    if way is not None and way < least:
+        factor, rate = math.ceil(4 * least / way) if way else 2, f"{knobs.learning_rate:g}"
+        told.append(UserError("plan.too_short", steps=found.total, rate=rate, factor=factor))
+    if found.total > 1 and knobs.warmup_steps >= found.total and knobs.lr_scheduler_type != "constant":
+        told.append(UserError("plan.only_warm_up", steps=found.total, warmup=knobs.warmup_steps))
+    return told
+
+
+def longer(spec: Spec, found: Steps) -> dict[str, Any]:
+    """Overrides under which a run that is too short gets somewhere: a higher rate, then more epochs."""
+    way = travel(spec, found.total) or 0.0
+    least = _TOO_SHORT_FOR_BASE if spec.adapter.type in BASE_WEIGHTS else _TOO_SHORT
+    if not 0 < way < least:
+        return {}
+    wanted = 4 * least / way
+    highest = 2e-5 if spec.adapter.type in BASE_WEIGHTS else 1e-3
+    rate = min(spec.training.learning_rate * wanted, max(highest, spec.training.learning_rate))
+    rest = wanted * spec.training.learning_rate / rate
+    changes: dict[str, Any] = {"training.learning_rate": float(f"{rate:.1g}")}
+    if rest > 1.2:
+        changes["training.num_train_epochs"] = math.ceil(found.epochs * rest)
+        changes["training.max_steps"] = -1
+    return changes
+
+
+class Counts:
+    """Data counted in the background, so that a form never waits for a file; the newest question wins."""
+
+    def __init__(self, home: Path, tokenizer_of: Callable[[Spec], Any]) -> None:
+        self.home = Path(home)
+        self.tokenizer_of = tokenizer_of
+        self._lock = threading.Lock()
+        self._known: dict[str, Counted | WorkbenchError] = {}
+        self._counting: set[str] = set()
+        self._asked = ""
+
+    def ask(self, spec: Spec) -> Counted | WorkbenchError | None:
+        """What is known; None while it is being counted. A refusal of the data is an answer too."""
+        key = self._key(spec)
+        with self._lock:
+            if key in self._known:
+                return self._known[key]
+            # A name is typed letter by letter: only what is asked twice in a row is meant.
+            meant, self._asked = key == self._asked, key
+            if meant and key not in self._counting and len(self._counting) < 2:
+                self._counting.add(key)
+                threading.Thread(target=self._count, args=(key, spec), name="counting data", daemon=True).start()
+        return None
+
+    def _count(self, key: str, spec: Spec) -> None:
+        found: Counted | WorkbenchError
+        try:
+            found = count(spec, self.home, self.tokenizer_of(spec))
+        except WorkbenchError as error:
+            found = error
+        except Exception as error:  # a defect in somebody's file must not leave the form waiting for ever
+            found = WorkbenchError("train.defect", kind=type(error).__name__, text=str(error)[:200])
+        with self._lock:
+            self._counting.discard(key)
+            if len(self._known) > 50:
+                self._known.clear()
+            self._known[key] = found
+
+    def _key(self, spec: Spec) -> str:
+        """Everything that the counts depend on, the file's own time and size too."""
+        parts: dict[str, Any] = {
+            "data": spec.data.model_dump(), "identity": spec.identity.model_dump(), "model": spec.model.path,
+            "seed": spec.training.seed if spec.data.eval_fraction or spec.identity.replay else 0,
+        }  # fmt: skip
+        for place in (self.home / spec.data.path, self.home / "data" / spec.data.path, Path(spec.data.path)):
+            if spec.data.path and place.is_file():
+                stat = place.stat()
+                parts["file"] = (str(place), stat.st_mtime_ns, stat.st_size)
+                break
+        return json.dumps(parts, sort_keys=True, default=str)
+
+
+def to_json(counted: Counted) -> dict[str, Any]:
+    return asdict(counted)

@@ -1,0 +1,102 @@
+/* JSON of the form's plan -> memory by part, steps, learning-rate curve, what speaks against the run. */
+"use strict";
+(() => {
+  const { page, t, el, ask, number, bytes, duration, inside } = window.workbench.tools;
+  if (window.workbench.mountPlan) return;
+
+  const PARTS = { weights: "#0f766e", adapter: "#65a30d", gradients: "#d97706", optimizer: "#be185d", activations: "#0284c7", logits: "#6d28d9", framework: "#64748b" };
+  let overrides = "{}";
+  const press = (id) => document.getElementById(id)?.click();
+  const apply = (changes) => { overrides = JSON.stringify(changes); press("train-plan-apply"); };
+  const svg = (tag, attributes, ...children) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    node.append(...children);
+    return node;
+  };
+  const fact = (label, value, title) => el("span", { title }, el("b", { class: "wb-num", text: value }), ` ${label}`);
+
+  class Plan {
+    constructor(element, props, watch) {
+      this.element = element;
+      this.props = props;
+      watch("value", () => this.paint());
+      this.look();
+    }
+    root() { return inside(this.element, "wb-plan"); }
+    /* The first look, and again while the data are being counted: the answer comes when it is asked for. */
+    look(tries = 60) {
+      if (!this.element.isConnected) return;
+      if (!document.getElementById("train-plan-refresh") && tries) { setTimeout(() => this.look(tries - 1), 100); return; }
+      press("train-plan-refresh");
+    }
+    paint() {
+      let plan;
+      try { plan = JSON.parse(this.props.value || "{}"); } catch { return; }
+      // Asked again until it is known: an equal answer paints nothing, so it cannot set the next question itself.
+      clearInterval(this.timer);
+      if (plan.counting) this.timer = setInterval(() => {
+        if (!this.element.isConnected) clearInterval(this.timer);
+        else if (this.element.offsetParent) press("train-plan-refresh");
+      }, 800);
+      this.plan = plan;
+      const parts = [];
+      if (plan.problem) parts.push(el("p", { class: "wb-soft", text: plan.problem }));
+      if (plan.memory_problem) parts.push(el("p", { class: "wb-soft", text: plan.memory_problem }));
+      if (plan.parts) parts.push(this.memory(plan));
+      if (plan.steps) parts.push(this.course(plan));
+      else if (plan.counting) parts.push(el("p", { class: "wb-soft", text: t("counting") }));
+      if (plan.data_problem) parts.push(el("p", { class: "wb-soft", text: plan.data_problem }));
+      for (const text of plan.objections ?? []) parts.push(el("p", { class: "wb-warning", role: "status" }, el("span", { text }), " ",
+        ...(Object.keys(plan.longer).length ? [this.remedy({ overrides: plan.longer })] : [])));
+      this.root().replaceChildren(el("div", {}, ...parts));
+    }
+    memory(plan) {
+      const { parts, total_bytes: total, available_bytes: available, verdict, remedies } = plan;
+      const whole = Math.max(total, available);
+      const bar = el("div", { class: "wb-bar-parts", role: "img", "aria-label": t("memory_of", { total: bytes(total), available: bytes(available) }) },
+        ...Object.entries(parts).map(([name, size]) => el("span", { style: `width:${(100 * size) / whole}%;background:${PARTS[name]}`, title: `${t(`part_${name}`)} ${bytes(size)}` })),
+        el("i", { style: `left:${(100 * available) / whole}%` }));
+      const legend = el("div", { class: "wb-parts" }, ...Object.entries(parts).map(([name, size]) =>
+        el("span", {}, el("span", { class: "wb-dot", style: `--wb-dot:${PARTS[name]}` }), `${t(`part_${name}`)} `, el("b", { class: "wb-num", text: bytes(size) }))));
+      return el("div", { id: "plan-memory" },
+        el("div", { class: "wb-line" }, el("h3", { text: t("memory_title") }), el("span", { class: `wb-chip wb-verdict-${verdict}`, id: "plan-verdict", text: t(`verdict_${verdict}`) }), el("span", { class: "wb-gap" }),
+          el("span", { class: "wb-soft", text: t("memory_of", { total: bytes(total), available: bytes(available) }) })),
+        bar, legend,
+        ...(plan.data ? [] : [el("p", { class: "wb-soft", text: t("memory_upper") })]),
+        ...(remedies.length ? [el("p", {}, t("make_it_fit"), " "), el("div", { class: "wb-remedies" }, ...remedies.map((remedy) => this.remedy(remedy)))] : []));
+    }
+    remedy(remedy) {
+      const shown = Object.entries(remedy.overrides).map(([path, value]) => `${path}=${value}`).join(" ");
+      const costs = (remedy.costs ?? []).map((cost) => t(`cost_${cost}`)).join(page.language === "zh" ? "；" : "; ");
+      return el("button", { type: "button", class: "wb-button wb-remedy", onclick: () => apply(remedy.overrides) }, el("code", { text: shown }),
+        ...(remedy.total_bytes ? [el("span", { class: "wb-soft", text: `→ ${bytes(remedy.total_bytes)} (${t(`verdict_${remedy.verdict}`)})` })] : []),
+        ...(costs ? [el("span", { class: "wb-soft", text: costs })] : []));
+    }
+    course({ data, steps, tokens, curve }) {
+      return el("section", { id: "plan-course" },
+        el("div", { class: "wb-figures" }, fact(t("steps"), number(steps.total)), fact(t("steps_per_epoch"), number(steps.per_epoch)), fact(t("epochs"), String(steps.epochs)),
+          fact(t("rows"), number(data.rows)), ...(data.held_out ? [fact(t("held_out"), number(data.held_out))] : []),
+          fact(t("tokens_per_epoch"), number(data.tokens), t("tokens_trained", { count: number(data.trained_tokens) })),
+          fact(t("longest_row"), number(data.longest)), ...(data.cut ? [fact(t("rows_cut_off"), number(data.cut))] : [])),
+        ...(curve.length > 1 ? [this.rates(curve)] : []),
+        this.timing(tokens));
+    }
+    rates(curve) {
+      const width = 400, height = 46, most = Math.max(...curve.map(([, rate]) => rate)) || 1, last = curve.at(-1)[0] || 1;
+      const at = ([step, rate]) => `${((step / last) * width).toFixed(1)},${(height - 3 - (rate / most) * (height - 6)).toFixed(1)}`;
+      return el("div", { class: "wb-rates" }, el("span", { class: "wb-soft", text: `${t("learning_rate")} ${number(most)}` }),
+        svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": t("learning_rate") },
+          svg("polyline", { points: curve.map(at).join(" "), fill: "none", stroke: "currentColor", "stroke-width": 1.6, "vector-effect": "non-scaling-stroke" })));
+    }
+    timing(tokens) {
+      return el("div", { class: "wb-line", id: "plan-time" });
+    }
+  }
+
+  Object.assign(window.workbench, {
+    mountPlan: (element, props, watch) => new Plan(element, props, watch),
+    planOverrides: () => overrides,
+    refreshPlan: () => press("train-plan-refresh"),
+  });
+})();

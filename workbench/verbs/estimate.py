@@ -1,0 +1,40 @@
+"""`workbench estimate SPEC_OR_PRESET [section.knob=value …]`: memory by part, does it fit, what would help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from workbench.verbs.terminal import Terminal, Translate, byte_text, table, verb
+
+
+def command(t: Translate, lang: str) -> click.Command:
+    @verb(t, "estimate", lang=lang)
+    @click.argument("source", metavar="SPEC_OR_PRESET")
+    @click.argument("overrides", metavar="[SECTION.KNOB=VALUE]…", nargs=-1)
+    def estimate(terminal: Terminal, source: str, overrides: tuple[str, ...]) -> None:
+        from workbench import presets
+        from workbench.memory.advice import advise
+        from workbench.specs import parse_override
+
+        spec = presets.resolve(source, dict(parse_override(text) for text in overrides), terminal.home)
+        document = advise(spec)
+        terminal.result(document, _text(document, t))
+
+    return estimate
+
+
+def _text(document: dict[str, Any], t: Translate) -> str:
+    rows = [[t(f"ui.live.part_{name}"), byte_text(size)] for name, size in document["parts"].items()]
+    rows.append([t("cli.estimate.total"), byte_text(document["total_bytes"])])
+    rows.append([t("cli.estimate.available"), byte_text(document["available_bytes"])])
+    lines = [table(rows), "", t(f"ui.live.verdict_{document['verdict']}")]
+    for remedy in document["remedies"]:
+        overrides = " ".join(f"{path}={_plain(value)}" for path, value in remedy["overrides"].items())
+        lines.append(t("cli.estimate.remedy", overrides=overrides, total=byte_text(remedy["total_bytes"])))
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
