@@ -43,17 +43,23 @@ def test_rates_are_those_of_transformers(warmup):
     import torch
     from transformers import get_scheduler
 
+    more = {
+        "cosine_with_restarts": ("num_cycles=3", {"num_cycles": 3}),
+        "cosine_with_min_lr": ("min_lr_rate=0.2", {"min_lr_rate": 0.2}),
+    }
     kinds = next(item for item in knobs(STAGES["sft"]) if item.path == "training.lr_scheduler_type").choices
     known = [
         kind for kind in kinds if plan.learning_rate(parse({"training.lr_scheduler_type": kind}), 0, 50) is not None
     ]
-    assert {"linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"} <= set(known)
+    assert {*more, "linear", "cosine", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"} <= set(known)
     for kind in known:
-        spec = parse(
-            {"training.lr_scheduler_type": kind, "training.warmup_steps": warmup, "training.learning_rate": 0.1}
-        )
+        text, given = more.get(kind, ("", None))
+        values = {"lr_scheduler_type": kind, "warmup_steps": warmup, "learning_rate": 0.1, "lr_scheduler_kwargs": text}
+        spec = parse({"training": values})
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-        schedule = get_scheduler(kind, optimizer, num_warmup_steps=warmup, num_training_steps=50)
+        schedule = get_scheduler(
+            kind, optimizer, num_warmup_steps=warmup, num_training_steps=50, scheduler_specific_kwargs=given
+        )
         theirs = []
         for _ in range(50):
             theirs.append(schedule.get_last_lr()[0])

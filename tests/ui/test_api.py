@@ -24,6 +24,7 @@ SHORT = {
 }
 CONTRACT = {
     "train": ["spec"],
+    "estimate": ["spec"],
     "status": ["run"],
     "metrics": ["run", "since"],
     "stop": ["run"],

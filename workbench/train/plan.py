@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import threading
@@ -95,14 +96,37 @@ _FALLING: Mapping[str, Callable[[int, int, int], float]] = {
 }
 
 
+def _restarts(spec: Spec, step: int, warm: int, total: int) -> float:
+    cycles, progress = int(_settings(spec).get("num_cycles", 1)), (step - warm) / max(1, total - warm)
+    return 0.0 if progress >= 1 else max(0.0, _cosine((cycles * progress) % 1.0))
+
+
+def _cosine_with_floor(spec: Spec, step: int, warm: int, total: int) -> float:
+    given = _settings(spec)
+    floor = given.get("min_lr_rate", given.get("min_lr", 0.0) / spec.training.learning_rate)
+    return max(0.0, _cosine((step - warm) / max(1, total - warm)) * (1 - floor) + floor)
+
+
+def _settings(spec: Spec) -> dict[str, float]:
+    """`name=value, …` of training.lr_scheduler_kwargs, as far as they are numbers; the start refuses the rest."""
+    found = {}
+    for part in spec.training.lr_scheduler_kwargs.split(","):
+        name, _, value = part.partition("=")
+        with contextlib.suppress(ValueError):
+            found[name.strip()] = float(value)
+    return found
+
+
 def learning_rate(spec: Spec, step: int, total: int) -> float | None:
     """The rate after `step` steps, as transformers' schedules give it; None for a schedule not known here."""
     kind, warm = spec.training.lr_scheduler_type, spec.training.warmup_steps
-    if kind not in _FALLING:
+    set_apart = {"cosine_with_restarts": _restarts, "cosine_with_min_lr": _cosine_with_floor}.get(kind)
+    if set_apart is None and (kind not in _FALLING or spec.training.lr_scheduler_kwargs):
         return None
     if step < warm and kind != "constant":
         return spec.training.learning_rate * step / max(1, warm)
-    return spec.training.learning_rate * _FALLING[kind](step, warm, total)
+    factor = set_apart(spec, step, warm, total) if set_apart else _FALLING[kind](step, warm, total)
+    return spec.training.learning_rate * factor
 
 
 def curve(spec: Spec, total: int) -> list[tuple[int, float]]:

@@ -130,6 +130,7 @@ def page(app: App, language: str, root_path: str = "") -> gr.Blocks:
     t = Texts(language)
     with gr.Blocks(title=t("ui.title"), analytics_enabled=False) as blocks:
         gr.HTML(html_template=_header(t, root_path), apply_default_css=False, elem_id="wb-header", js_on_load=None)
+        api.register(app, t)  # first: a tab's handler of the same name would take the contract's name away
         built: dict[str, Any] = {}
         with gr.Tabs(elem_id="tabs") as tabs:
             for name, tab in TABS.items():
@@ -137,7 +138,6 @@ def page(app: App, language: str, root_path: str = "") -> gr.Blocks:
                     built[name] = tab.build(app, t)
         _chat_with_it(built["start"], built["chat"], tabs)
         _duplicate(built["runs"], built["train"], tabs)
-        api.register(app, t)
     return blocks
 
 
