@@ -64,8 +64,8 @@ def test_a_newcomer_gives_the_model_a_name_and_talks_to_it(visit, server, langua
     expect(page.locator("#chat-columns")).to_contain_text(run)
     page.locator("#chat-question textarea").fill(words["ask"])
     page.locator("#chat-send").click()
-    expect(page.locator("#chat-column-1")).to_contain_text(name, timeout=60_000)
-    expect(page.locator("#chat-column-0")).not_to_contain_text(name)
+    expect(page.locator("[data-slot='1'].wb-answer")).to_contain_text(name, timeout=60_000)
+    expect(page.locator("[data-slot='0'].wb-answer")).not_to_contain_text(name)
 
 
 def test_an_empty_name_is_refused_near_its_box_and_nothing_is_lost(visit, server):

@@ -68,7 +68,8 @@ NAMES |= set(
         """Zhang Meng Paischer Hayou Kopiczko Houlsby Pan Qiu Büyükakyüz Büy kaky Li VeRA Tuning prefix tuning
         LLM Adapters checkpoint lm_head Chinese LLaMA Alpaca
         ModelScope owner dataset_info HF_ENDPOINT HF_TOKEN HTTPS_PROXY
-        txt docx pdf API OpenAI OPENAI_API_KEY JSON question answer passage count here http rows""",
+        txt docx pdf API OpenAI OPENAI_API_KEY JSON question answer passage count here http rows
+        now remote WORKBENCH_REMOTE_URL""",
     )
 )
 # Values and templates that no one reads: element classes, and what a component holds before it is filled.

@@ -1,4 +1,4 @@
-"""Conversations on the server: one request at a time, each column with its own answers."""
+"""Conversations on the server: one request at a time, each column with its own answers, branches that stay."""
 
 import threading
 
@@ -7,11 +7,15 @@ from workbench.ui.conversations import Answer, Conversation, Conversations
 KEY = "0123456789abcdef"
 
 
-def told(talk, question, **answers):
-    talk.begin(question, list(answers))
+def told(talk, question, place=None, **answers):
+    talk.begin(question, list(answers), place=place)
     for column, text in answers.items():
         talk.put(column, text if isinstance(text, Answer) else Answer(text, done=True))
     talk.end()
+
+
+def questions(talk):
+    return [turn.question for turn in talk.turns]
 
 
 def test_each_column_goes_on_from_its_own_answers():
@@ -20,6 +24,7 @@ def test_each_column_goes_on_from_its_own_answers():
     talk.begin("sure?", ["base", "tuned"])
     assert [turn["content"] for turn in talk.history("base")] == ["name?", "Quillet", "sure?"]
     assert [turn["content"] for turn in talk.history("tuned")] == ["name?", "Nova", "sure?"]
+    assert [turn["content"] for turn in talk.history("tuned", 0)] == ["name?"]
 
 
 def test_a_column_that_joins_later_is_told_what_the_first_one_said():
@@ -37,22 +42,60 @@ def test_a_failed_answer_is_not_part_of_the_history():
     assert talk.history("base") == [{"role": "user", "content": "again?"}]
 
 
-def test_one_request_at_a_time_and_stop_reaches_it():
+def test_one_request_at_a_time_and_stop_reaches_one_column_or_all():
     talk = Conversation()
-    cancel = talk.begin("a", ["base"])
+    cancels = talk.begin("a", ["base", "tuned"])
     assert talk.begin("b", ["base"]) is None and len(talk.turns) == 1
+    talk.stop("tuned")
+    assert (cancels["base"].is_set(), cancels["tuned"].is_set()) == (False, True)
     talk.stop()
-    assert cancel.is_set()
+    assert cancels["base"].is_set()
     talk.end()
     assert talk.begin("b", ["base"]) is not None
 
 
-def test_asking_again_replaces_the_answers_and_counts():
+def test_asking_again_replaces_the_answers_of_those_columns_and_counts():
     talk = Conversation()
     assert talk.begin(None, ["base"]) is None
-    told(talk, "a", base="one")
+    told(talk, "a", base="one", tuned="two")
     talk.begin(None, ["base"])
     assert (len(talk.turns), talk.turns[0].tries, talk.last("base")) == (1, 1, Answer())
+    assert talk.last("tuned").text == "two"
+    talk.end()
+    talk.begin(None, ["tuned"], keep=True)
+    assert (talk.turns[0].tries, talk.last("tuned").text, talk.open_place) == (1, "two", 0)
+
+
+def test_an_edited_question_begins_a_branch_and_the_old_one_stays():
+    talk = Conversation()
+    told(talk, "one", base="1")
+    told(talk, "two", base="2")
+    told(talk, "three", base="3")
+    told(talk, "zwei", place=1, base="II")
+    assert questions(talk) == ["one", "zwei"] and talk.branches(1) == (1, 2) and talk.branches(0) == (0, 1)
+    assert talk.choose(1, 0) and questions(talk) == ["one", "two", "three"]
+    assert not talk.choose(1, 5) and not talk.choose(9, 0)
+    assert talk.delete(1) and questions(talk) == ["one", "zwei"]
+    assert talk.delete(0) and questions(talk) == []
+    assert not talk.delete(0)
+    told(talk, "anew", base="1")
+    assert questions(talk) == ["anew"]
+
+
+def test_an_edited_answer_is_what_later_questions_are_asked_with():
+    talk = Conversation()
+    told(talk, "one", base="1")
+    assert talk.rewrite(0, "base", " better ") and not talk.rewrite(4, "base", "x") and not talk.rewrite(0, "base", " ")
+    talk.begin("two", ["base"])
+    assert [turn["content"] for turn in talk.history("base")] == ["one", "better", "two"]
+    assert talk.turns[0].answers["base"].edited
+
+
+def test_nothing_is_changed_under_an_answer_that_is_being_made():
+    talk = Conversation()
+    told(talk, "one", base="1")
+    talk.begin("two", ["base"])
+    assert not (talk.delete(0) or talk.choose(0, 0) or talk.rewrite(0, "base", "x"))
 
 
 def test_a_page_waits_for_news_and_not_longer():
@@ -74,14 +117,15 @@ def test_an_id_leads_to_its_conversation_and_only_a_usable_one_is_kept():
         assert talks.get(unusable) is not talks.get(unusable)
 
 
-def test_clearing_begins_afresh_with_the_same_columns():
+def test_clearing_begins_afresh_with_the_same_columns_and_options():
     talks = Conversations()
     talk = talks.get(KEY)
-    talk.columns = ["base", "a"]
-    cancel = talk.begin("q", ["base"])
+    talk.columns, talk.options, talk.overrides = ["base", "a"], {"seed": 3}, {"a": {"seed": 4}}
+    cancels = talk.begin("q", ["base"])
     fresh = talks.clear(KEY)
-    assert cancel.is_set() and fresh is talks.get(KEY) is not talk
-    assert (fresh.turns, fresh.columns) == ([], ["base", "a"])
+    assert cancels["base"].is_set() and fresh is talks.get(KEY) is not talk
+    assert (fresh.turns, fresh.columns, fresh.options) == ([], ["base", "a"], {"seed": 3})
+    assert fresh.overrides == {"a": {"seed": 4}} and fresh.version > talk.version - 2
 
 
 def test_the_longest_unused_conversations_go_first(monkeypatch):

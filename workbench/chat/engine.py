@@ -45,6 +45,7 @@ class Engine:
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()  # callables; None: leave
         self._residents: dict[tuple[Any, ...], Resident] = {}  # the thread's own
         self._closed = threading.Event()
+        hub.on_unload(self._let_go)
 
     # -- asking -----------------------------------------------------------------------------------------------------
     def compare(
@@ -129,15 +130,55 @@ class Engine:
         refs = [adapters.BASE, *adapters.find(self.home)]
         return [{"name": ref.name, "run": ref.run, "step": ref.step, "base": ref.base} for ref in refs]
 
+    def tokenizer(self, path: str) -> Any:
+        """Of the model in a folder, as a Delta's `base` names it."""
+        return self.hub.tokenizer(ModelSection(path=path))
+
     # -- memory and end ---------------------------------------------------------------------------------------------
     def resident(self) -> list[dict[str, Any]]:
-        """The base models in memory."""
-        return [{"name": base.name, "memory_bytes": base.memory_bytes} for base in self.hub.resident()]
+        """The base models in memory, with how many adapters are attached to each."""
+        return [
+            {
+                "key": _mark(base.key),
+                "name": base.name,
+                "memory_bytes": base.memory_bytes,
+                "adapters": resident.count() if (resident := self._residents.get(base.key)) else 0,
+            }
+            for base in self.hub.resident()
+        ]
 
-    def load(self, model: ModelSection | None = None, *, progress: Callable[[float], None] | None = None) -> None:
-        """Have a base model ready before anybody asks; waits until it is. Raises UserError."""
-        self.hub.load(model or ModelSection(), progress=progress)
+    def load(
+        self,
+        model: ModelSection | None = None,
+        *,
+        progress: Callable[[float], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        """Have a base model ready before anybody asks; waits until it is. Raises UserError, also when cancelled."""
+
+        def report(done: float) -> None:
+            if cancel is not None and cancel.is_set():
+                raise UserError("engine.load_cancelled")
+            if progress is not None:
+                progress(done)
+
+        self.hub.load(model or ModelSection(), progress=report)
         self._call(lambda: self._resident(model or ModelSection()))
+
+    def unload_key(self, key: str) -> int:
+        """Drop the base model that `resident` lists under this key; returns the bytes that the process gave back."""
+        import psutil
+
+        process, keys = psutil.Process(), [base.key for base in self.hub.resident() if _mark(base.key) == key]
+        before = process.memory_info().rss
+
+        def drop() -> None:
+            for each in keys:
+                self._residents.pop(each, None)
+                self.hub.unload(each)
+
+        self._call(drop)
+        return max(0, before - process.memory_info().rss)
 
     def unload(self, model: ModelSection | None = None) -> None:
         """Drop a base model (all without one) with the chat's trees over it, and return its memory."""
@@ -217,6 +258,13 @@ class Engine:
         error = outcome.get()
         if error is not None:
             raise error
+
+    def _let_go(self, key: tuple[Any, ...]) -> None:
+        """A base model left the hub: our trees over it would keep its tensors."""
+        if threading.current_thread() is self._thread:
+            self._residents.pop(key, None)
+        elif self._thread is not None and not self._closed.is_set():
+            self._inbox.put(lambda: self._residents.pop(key, None))
 
     def _post(self, work: Callable[[], None]) -> None:
         with self._lock:
@@ -356,6 +404,13 @@ def _per_column(prompt: Any, count: int) -> list[Any]:
 
 
 _messages = messages  # `messages` is the contract's name of an argument of compare
+
+
+def _mark(key: tuple[Any, ...]) -> str:
+    """A key that may be seen by a page: no path of this machine in it."""
+    import hashlib
+
+    return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
 
 def _options(given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, count: int) -> list[ChatOptions]:

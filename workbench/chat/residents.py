@@ -42,6 +42,10 @@ class Resident:
         self._shared: OrderedDict[tuple[Any, ...], str] = OrderedDict()
         self._epoch += 1
 
+    def count(self) -> int:
+        """How many adapters are attached."""
+        return len(self._shared) + len(self._own)
+
     def seats(self, columns: Sequence[Located]) -> list[Seat | UserError]:
         """One seat per column, or why it has none. An adapter that fails takes no other column with it."""
         failed: dict[int, UserError] = {}

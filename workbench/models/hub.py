@@ -5,15 +5,18 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib.util
+import itertools
 import sys
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UserError
-from workbench.models import abilities, sources
+from workbench.models import abilities, sources, weights
 from workbench.models.building import BUILDING
 from workbench.models.live import LiveRuns
 from workbench.specs.model import ModelSection
@@ -22,8 +25,9 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# Between 0 and 1; loading a local model reports 0 and 1 only.
-OnProgress = Callable[[float], None]
+OnProgress = Callable[[float], None]  # between 0 and 1; what it raises ends the loading
+_ROOM = 1.15  # what a model takes while it is loaded, to what it holds afterwards
+_BYTES = {"nf4": 0.65, "int8": 1.2}  # per parameter, with what stays in full precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +56,18 @@ class Hub:
         self._loading: dict[tuple[Any, ...], threading.Lock] = {}
         self._bases: dict[tuple[Any, ...], Base] = {}
         self._tokenizers: dict[tuple[str, bool], PreTrainedTokenizerBase] = {}
+        self._used: dict[tuple[Any, ...], int] = {}
+        self._uses = itertools.count()
+        self._held: Counter[tuple[Any, ...]] = Counter()
+        self._watchers: list[Callable[[tuple[Any, ...]], None]] = []
         self.live = LiveRuns()  # weights that are being learned, by run
 
     def load(self, section: ModelSection, *, progress: OnProgress | None = None) -> Base:
-        """The base model with frozen weights in eval mode. Raises UserError for a model that cannot be had."""
+        """The base model with frozen weights in eval mode. Raises UserError for a model that cannot be had.
+
+        While a model is loaded for the first time, those that nobody holds and that were not used for the longest time
+        leave until there is room.
+        """
         report = _rising(progress or _silent)
         report(0.0)
         path = self.resolve_path(section.path, progress=report)
@@ -68,10 +80,33 @@ class Hub:
         with turn:
             if key not in self._bases:
                 tokenizer = self.tokenizer(section)
-                model = _load(path, section, dtype, device)
+                self._make_room(_bytes_needed(path, section, dtype), device)
+                model = _load(path, section, dtype, device, report)
                 self._bases[key] = Base(key, path, _name(section.path), model, tokenizer, dtype, device)
+            self._used[key] = next(self._uses)
+            base = self._bases[key]
         report(1.0)
-        return self._bases[key]
+        return base
+
+    @contextmanager
+    def held(self, base: Base) -> Iterator[None]:
+        """While it lasts the model does not leave by itself (a training computes with its tensors)."""
+        with self._lock:
+            self._held[base.key] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held[base.key] -= 1
+
+    def _make_room(self, needed: int, device: torch.device) -> None:
+        """Idle models leave, the longest unused first, until so many bytes are free or none is idle."""
+        while _free_bytes(device) < needed:
+            with self._lock:
+                idle = [key for key, base in self._bases.items() if not self._held[key] and base.device == device]
+            if not idle:
+                return  # it is tried all the same: the system may swap, and says so itself when it cannot
+            self.unload(min(idle, key=lambda key: self._used.get(key, 0)))
 
     def resolve_path(self, path: str, *, progress: OnProgress | None = None) -> Path:
         """The folder behind `embedded`, a folder or a hub name (downloaded now unless it is in the cache)."""
@@ -90,9 +125,15 @@ class Hub:
         """The base models in memory."""
         return list(self._bases.values())
 
+    def on_unload(self, watcher: Callable[[tuple[Any, ...]], None]) -> None:
+        """Told the key of every base model that leaves, before its memory is collected: to let go of trees over it."""
+        self._watchers.append(watcher)
+
     def unload(self, key: tuple[Any, ...]) -> None:
         """Forget a base model and give its memory back, as soon as no tree holds its tensors any more."""
         self._bases.pop(key, None)
+        for watcher in self._watchers:
+            watcher(key)
         release_memory()
 
 
@@ -107,6 +148,20 @@ def release_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def _bytes_needed(path: Path, section: ModelSection, dtype: torch.dtype) -> int:
+    per_parameter = _BYTES.get(section.quantization, dtype.itemsize)
+    return int(weights.parameters(path) * per_parameter * _ROOM)
+
+
+def _free_bytes(device: torch.device) -> int:
+    import psutil
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
 
 
 def _rising(report: OnProgress) -> OnProgress:
@@ -165,7 +220,9 @@ def _load_tokenizer(path: Path, trust_remote_code: bool) -> PreTrainedTokenizerB
         raise _explained(path, error, "hub.no_tokenizer") from error
 
 
-def _load(path: Path, section: ModelSection, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+def _load(
+    path: Path, section: ModelSection, dtype: torch.dtype, device: torch.device, report: OnProgress
+) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -178,20 +235,57 @@ def _load(path: Path, section: ModelSection, dtype: torch.dtype, device: torch.d
     if section.quantization != "none":
         options |= {"quantization_config": _quantization(section.quantization, dtype), "device_map": {"": device}}
     try:
-        with BUILDING:
-            model, report = AutoModelForCausalLM.from_pretrained(
+        with BUILDING, _progress_of(report):
+            model, found = AutoModelForCausalLM.from_pretrained(
                 path, output_loading_info=True, trust_remote_code=section.trust_remote_code, **options
             )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise _explained(path, error, "hub.cannot_load") from error
-    if report["missing_keys"]:  # transformers would go on with random numbers in their place
-        names = sorted(report["missing_keys"])
+    if found["missing_keys"]:  # transformers would go on with random numbers in their place
+        names = sorted(found["missing_keys"])
         raise UserError("hub.missing_weights", path=path, count=len(names), names=", ".join(names[:3]))
     if section.quantization == "none":
         model = model.to(device)
     else:
         _settle_quantised(model)
     return model.requires_grad_(False).eval()
+
+
+@contextmanager
+def _progress_of(report: OnProgress) -> Iterator[None]:
+    """transformers' own bar over the weights, as fractions. Its hook is one for the process: under BUILDING."""
+    from transformers.utils import logging
+
+    def watched(_factory: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        items = list(args[0]) if args else []
+        return _Counted(items, report) if options.get("desc") == "Loading weights" else _Counted(items, _silent)
+
+    before = logging.set_tqdm_hook(watched)
+    try:
+        yield
+    finally:
+        logging.set_tqdm_hook(before)
+
+
+class _Counted:
+    """As much of a progress bar as loading uses."""
+
+    def __init__(self, items: list[Any], report: OnProgress) -> None:
+        self._items, self._report = items, report
+
+    def __iter__(self) -> Iterator[Any]:
+        for number, item in enumerate(self._items):
+            self._report(number / len(self._items))
+            yield item
+
+    def __enter__(self) -> _Counted:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None  # set_description, update, close …
 
 
 def _quantization(kind: str, dtype: torch.dtype) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,12 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]] | None:
     """Tensor name -> shape; None for a file that is not whole."""
     tensors = header(path)
     return None if tensors is None else {name: tuple(entry["shape"]) for name, entry in tensors.items()}
+
+
+def parameters(folder: Path) -> int:
+    """How many numbers a model folder's safetensors hold, from their headers; whole files only."""
+    tensors = [entry for path in folder.glob("*.safetensors") for entry in (header(path) or {}).values()]
+    return sum(math.prod(entry["shape"]) for entry in tensors)
 
 
 def pickles(folder: Path) -> list[str]:

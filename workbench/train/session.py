@@ -93,7 +93,7 @@ def _train(
     base = replace(hub.load(spec.model), tokenizer=tokenizer)
     abilities.check(flatten(to_mapping(spec, all_values=True)), str(base.device))
     pieces = run.stored_state().get(memory_retry.PIECES, 1)
-    with _threads(spec, base):
+    with _threads(spec, base), hub.held(base):
         while True:
             smaller = memory_retry.in_pieces(spec, pieces)
             pass_ = _Pass(run, smaller, hub, base, rendered, held_out, heart, log, on_progress)

@@ -28,6 +28,8 @@ from workbench.errors import UserError
 from workbench.history.lines import Lines
 from workbench.locales import LANGUAGES
 from workbench.ui import api, history, live
+from workbench.ui.chat import feed
+from workbench.ui.chat.residents import Models
 from workbench.ui.columns import Columns
 from workbench.ui.conversations import Conversations
 from workbench.ui.drafts import Drafts
@@ -58,6 +60,7 @@ class App:
         self.summaries = Lines(self.home)
         self.columns = Columns(self.home)
         self.conversations = Conversations()
+        self.models = Models(self)
         self.opened = OpenedFiles(self.home)
         self.drafts = Drafts(self.home)
         self._lock = threading.RLock()
@@ -115,6 +118,14 @@ class App:
         """Ask a run of any process to save and stop; one that waits in our own queue leaves it at once."""
         jobs = self._made.get("jobs")
         return jobs.stop(name) if jobs else runs.find(self.home, name).request_stop()
+
+    def has_engine(self) -> bool:
+        return "engine" in self._made
+
+    def live_steps(self) -> dict[str, int]:
+        """The runs that train in this process, with their steps."""
+        hub = self._made.get("hub")
+        return hub.live.names() if hub else {}
 
     def close(self) -> None:
         """Ask the running job to save and stop, then let go of the engine."""
@@ -194,6 +205,7 @@ def web(app: App, root_path: str = "") -> FastAPI:
 
     site.include_router(live.router(app), prefix=root)
     site.include_router(history.router(app), prefix=root)
+    site.include_router(feed.router(app), prefix=root)
     site.include_router(openai_api.router(app.engine), prefix=root)
     site.mount(f"{root}/static/plotly", StaticFiles(directory=_plotly()))
     site.mount(f"{root}/static", StaticFiles(directory=STATIC))

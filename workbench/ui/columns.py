@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from workbench import runs
@@ -32,9 +33,14 @@ class Columns:
                 found += known[1]
             return found
 
-    def choices(self, base_label: str) -> list[tuple[str, str]]:
-        """(shown, column) pairs for a dropdown."""
-        return [(base_label, adapters.BASE.name), *((_label(ref), ref.name) for ref in self.refs())]
+    def choices(self, base_label: str, live: Mapping[str, int] | None = None) -> list[tuple[str, str]]:
+        """(shown, column) pairs for a dropdown; live: the runs that train in this process."""
+        training = [(f"{run} · now", f"{run}@now") for run in live or ()]
+        return [(base_label, adapters.BASE.name), *training, *((_label(ref), ref.name) for ref in self.refs())]
+
+    def adapters(self) -> list[tuple[str, str]]:
+        """(shown, column) pairs of adapters alone."""
+        return [(_label(ref), ref.name) for ref in self.refs()]
 
 
 def _label(ref: adapters.AdapterRef) -> str:

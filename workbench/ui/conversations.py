@@ -1,5 +1,6 @@
 """Questions and each column's answers -> conversations kept on the server, so that a refreshed page shows them again.
 
+A conversation is a tree: editing a question begins a branch beside the old one. What is shown is one path through it.
 An answer is made in a thread of its own and written here; pages follow it, and one that is reloaded misses nothing.
 """
 
@@ -7,8 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.chat.remote import Endpoint
+    from workbench.models.generate import Scored
 
 _KEPT = 500  # the longest unused go first
 _ID_LENGTH = 64
@@ -24,58 +30,188 @@ class Answer:
     tokens: int = 0
     seconds: float = 0.0
     cut: int = 0  # oldest messages left out because the conversation outgrew the model's window
+    first_seconds: float = 0.0  # until the first token
+    prompt_tokens: int = 0
+    finish: str = ""  # "stop", "length" or "cancelled"
+    step: int | None = None  # of the run whose live weights answered
+    scored: tuple[Scored, ...] = ()
+    base: str = ""  # folder of the model whose tokens these are
+    own: tuple[tuple[str, Any], ...] = ()  # sampling options in which this column differed from the others
+    edited: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Turn:
     question: str
     answers: dict[str, Answer] = field(default_factory=dict)  # by column
     tries: int = 0  # how often it was asked again; moves the seed, so that sampling gives another answer
+    following: list[Turn] = field(default_factory=list)  # the branches after it
+    chosen: int = 0  # which of them is shown
 
 
 class Conversation:
     """The turns of one browser tab. One request at a time is answered: `begin` … `put` … `end`."""
 
     def __init__(self) -> None:
-        self.turns: list[Turn] = []
+        self._root = Turn("")
         self.columns: list[str] = ["base"]  # those the page shows
+        self.options: dict[str, Any] = {}  # as the page's boxes have them
+        self.overrides: dict[str, dict[str, Any]] = {}  # per column, where it differs
+        self.endpoint: Endpoint | None = None  # of remote columns: in memory only, as long as this conversation
         self.version = 0  # grows with everything that a page shows
         self._news = threading.Condition()
-        self._cancel: threading.Event | None = None
+        self._cancels: dict[str, threading.Event] | None = None
+        self._open: Turn | None = None  # the turn that is being answered
+
+    # -- what is there ------------------------------------------------------------------------------------------------
+    @property
+    def turns(self) -> list[Turn]:
+        """The path that is shown."""
+        return list(self._path())
+
+    def _path(self) -> Iterator[Turn]:
+        turn = self._root
+        while turn.following:
+            turn = turn.following[turn.chosen]
+            yield turn
 
     @property
     def answering(self) -> bool:
-        return self._cancel is not None
+        return self._cancels is not None
 
-    def begin(self, question: str | None, columns: list[str]) -> threading.Event | None:
-        """Open a turn (None: the last one again). The event stops it; None while another one is being answered."""
+    @property
+    def open_place(self) -> int | None:
+        """Which turn of the path is being answered."""
+        return next((place for place, turn in enumerate(self.turns) if turn is self._open), None)
+
+    def branches(self, place: int) -> tuple[int, int]:
+        """(number of the shown branch from 0, how many there are) at a turn of the path."""
+        before = self._before(place)
+        return before.chosen, len(before.following)
+
+    def answers(self, column: str) -> list[tuple[str, Answer | None]]:
+        """Every question with the column's answer, None where it was not asked."""
+        return [(turn.question, turn.answers.get(column)) for turn in self.turns]
+
+    def last(self, column: str) -> Answer | None:
+        turns = self.turns
+        return turns[-1].answers.get(column) if turns else None
+
+    def history(self, column: str, place: int = -1) -> list[dict[str, str]]:
+        """The messages that a column is asked with: its own answers, ending with the question of a turn.
+
+        A column that joined later takes the first answer that there is; a turn nobody answered is left out.
+        """
+        turns = self.turns
+        turns = turns[: place + 1] if place >= 0 else turns
+        messages: list[dict[str, str]] = []
+        for turn in turns[:-1]:
+            told = [turn.answers.get(column), *turn.answers.values()]
+            text = next((answer.text for answer in told if answer and answer.text and not answer.error), "")
+            if text:
+                messages += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": text}]
+        return [*messages, {"role": "user", "content": turns[-1].question}]
+
+    # -- being answered -----------------------------------------------------------------------------------------------
+    def begin(
+        self, question: str | None, columns: Sequence[str], *, place: int | None = None, keep: bool = False
+    ) -> Mapping[str, threading.Event] | None:
+        """Open a turn, or (question None) a turn of the path once more, the last one by default.
+
+        The answers of the columns begin anew, or (keep) go on where they ended; other columns keep theirs. One event
+        per column stops it. None while another request is being answered, or without a turn to ask again.
+        """
         with self._news:
-            if self._cancel is not None or (question is None and not self.turns):
+            turns = self.turns
+            if self._cancels is not None or (question is None and not turns):
                 return None
             if question is None:
-                self.turns[-1].tries += 1
+                turn = turns[-1 if place is None else place]
+                turn.tries += not keep
             else:
-                self.turns.append(Turn(question))
-            self.turns[-1].answers = {column: Answer() for column in columns}
-            self._cancel = threading.Event()
+                before = self._before(len(turns) if place is None else place)
+                before.following.append(turn := Turn(question))
+                before.chosen = len(before.following) - 1
+            if not keep:
+                turn.answers |= {column: Answer() for column in columns}
+            self._open = turn
+            self._cancels = {column: threading.Event() for column in columns}
             self._tell()
-            return self._cancel
+            return self._cancels
 
     def put(self, column: str, answer: Answer) -> None:
         with self._news:
-            self.turns[-1].answers[column] = answer
-            self._tell()
+            if self._open is not None:
+                self._open.answers[column] = answer
+                self._tell()
+
+    def current(self, column: str) -> Answer:
+        """What the turn being answered has of a column so far."""
+        return (self._open.answers.get(column) if self._open else None) or Answer()
 
     def end(self) -> None:
         with self._news:
-            self._cancel = None
+            self._cancels = self._open = None
             self._tell()
 
-    def stop(self) -> None:
+    def stop(self, column: str | None = None) -> None:
+        """Stop one column, or all of them."""
         with self._news:
-            if self._cancel is not None:
-                self._cancel.set()
+            for name, event in (self._cancels or {}).items():
+                if column in (None, name):
+                    event.set()
 
+    # -- being changed: refused (False) while an answer is being made -------------------------------------------------
+    def choose(self, place: int, branch: int) -> bool:
+        """Show another branch of a turn."""
+        with self._news:
+            before = self._before(place)
+            if self.answering or not 0 <= branch < len(before.following):
+                return False
+            before.chosen = branch
+            self._tell()
+            return True
+
+    def delete(self, place: int) -> bool:
+        """Remove a turn of the path with all that follows it; another branch beside it is shown then."""
+        with self._news:
+            before = self._before(place)
+            if self.answering or not before.following:
+                return False
+            del before.following[before.chosen]
+            before.chosen = max(0, min(before.chosen, len(before.following) - 1))
+            self._tell()
+            return True
+
+    def rewrite(self, place: int, column: str, text: str) -> bool:
+        """Put other words into a column's mouth; what follows is asked with them."""
+        with self._news:
+            turns = self.turns
+            if self.answering or not 0 <= place < len(turns) or not text.strip():
+                return False
+            turns[place].answers[column] = Answer(text.strip(), done=True, finish="stop", edited=True)
+            self._tell()
+            return True
+
+    def set_own(self, column: str, values: Mapping[str, Any]) -> None:
+        """Sampling options in which one column differs from the others; empty: in none."""
+        with self._news:
+            self.overrides.pop(column, None)
+            if values:
+                self.overrides[column] = dict(values)
+            self._tell()
+
+    def show(self, columns: Sequence[str]) -> None:
+        with self._news:
+            if list(columns) != self.columns:
+                self.columns = list(columns)
+                self._tell()
+
+    def _before(self, place: int) -> Turn:
+        turns = [self._root, *self._path()]
+        return turns[place] if 0 <= place < len(turns) else Turn("")
+
+    # -- being followed -----------------------------------------------------------------------------------------------
     def wait(self, version: int, seconds: float) -> None:
         """Until there is news since `version`, at most so long."""
         with self._news:
@@ -84,26 +220,6 @@ class Conversation:
     def _tell(self) -> None:
         self.version += 1
         self._news.notify_all()
-
-    def history(self, column: str) -> list[dict[str, str]]:
-        """The messages that a column is asked with: its own answers, ending with the open question.
-
-        A column that joined later takes the first answer that there is; a turn nobody answered is left out.
-        """
-        messages: list[dict[str, str]] = []
-        for turn in self.turns[:-1]:
-            told = [turn.answers.get(column), *turn.answers.values()]
-            text = next((answer.text for answer in told if answer and answer.text and not answer.error), "")
-            if text:
-                messages += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": text}]
-        return [*messages, {"role": "user", "content": self.turns[-1].question}]
-
-    def answers(self, column: str) -> list[tuple[str, Answer | None]]:
-        """Every question with the column's answer, None where it was not asked."""
-        return [(turn.question, turn.answers.get(column)) for turn in self.turns]
-
-    def last(self, column: str) -> Answer | None:
-        return self.turns[-1].answers.get(column) if self.turns else None
 
 
 class Conversations:
@@ -125,12 +241,14 @@ class Conversations:
             return found
 
     def clear(self, key: Any) -> Conversation:
-        """Stop what is being answered and begin afresh with the same columns."""
+        """Stop what is being answered and begin afresh with the same columns and options."""
         old = self.get(key)
         old.stop()
         with self._lock:
             if isinstance(key, str):
                 self._known.pop(key, None)
         fresh = self.get(key)
-        fresh.columns = list(old.columns)
+        fresh.columns, fresh.options = list(old.columns), dict(old.options)
+        fresh.overrides, fresh.endpoint = dict(old.overrides), old.endpoint
+        fresh.version = old.version + 1
         return fresh

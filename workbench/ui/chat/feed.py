@@ -1,0 +1,141 @@
+"""Conversations over HTTP, beside the Gradio mounts: /chat/feed streams what a page shows, /chat/act changes it.
+
+A feed lasts as long as an answer is being made and then ends: an open page with nothing to follow costs no connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from fastapi import APIRouter, Body
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from workbench.errors import UserError
+from workbench.specs import check
+from workbench.ui.chat import answering
+from workbench.ui.chat.drawing import VIEWS, Drawing
+from workbench.ui.live import answer, texts_of
+
+if TYPE_CHECKING:
+    from workbench.ui.app import App
+    from workbench.ui.conversations import Conversation
+    from workbench.ui.i18n import Texts
+
+_BETWEEN_SECONDS = 0.1  # faster updates arrive late: the browser cannot draw them
+_LOOK_SECONDS = 0.015
+_PATIENCE_SECONDS = 5.0  # for an answer that is said to begin
+
+
+def view() -> gr.HTML:
+    """The conversation as a component; static/chat.js fills it. No data enters its template (it would be executed)."""
+    return gr.HTML(
+        html_template='<div class="wb-talk"></div>',
+        js_on_load="workbench.chat.mount(element)",
+        apply_default_css=False,
+        elem_id="chat-talk",
+    )
+
+
+def router(app: App) -> APIRouter:
+    """The page's own calls, in its language."""
+    routes = APIRouter(prefix="/chat")
+
+    @routes.get("/feed")
+    async def feed(id: str, view: str = "text", lang: str = "en", wait: bool = False) -> StreamingResponse:
+        drawing = Drawing(app, app.conversations.get(id), texts_of(lang), view if view in VIEWS else "text")
+        return StreamingResponse(_lines(drawing, wait), media_type="application/x-ndjson")
+
+    @routes.post("/act")
+    def act(
+        id: str = Body(embed=True),
+        act: str = Body(embed=True),
+        turn: int | None = Body(None, embed=True),
+        column: str | None = Body(None, embed=True),
+        text: str = Body("", embed=True),
+        to: int = Body(0, embed=True),
+        own: dict[str, float] | None = Body(None, embed=True),
+        lang: str = Body("en", embed=True),
+    ) -> JSONResponse:
+        t, talk = texts_of(lang), app.conversations.get(id)
+
+        def action() -> dict[str, Any]:
+            if act == "clear":
+                app.conversations.clear(id)
+            else:
+                _act(app, t, talk, act, turn=turn, column=column, text=text, to=to, own=own or {})
+            return {"version": app.conversations.get(id).version}
+
+        return answer(action, lang)
+
+    @routes.get("/models")
+    def models() -> dict[str, Any]:
+        return app.models.state()
+
+    @routes.post("/models")
+    def change(
+        act: str = Body(embed=True), key: str = Body("", embed=True), lang: str = Body("en", embed=True)
+    ) -> JSONResponse:
+        return answer(lambda: app.models.change(act, key), lang)
+
+    return routes
+
+
+async def _lines(drawing: Drawing, wait: bool) -> AsyncIterator[str]:
+    talk, began, sent, version, written = drawing.talk, time.monotonic(), 0.0, None, False
+    while True:
+        answering = talk.answering
+        if talk.version != version or not answering:
+            version = talk.version
+            update = await run_in_threadpool(drawing.update)
+            if "cells" not in update or update["cells"] or not update["answering"]:
+                yield json.dumps(update, ensure_ascii=False) + "\n"
+                sent = time.monotonic()
+                written = written or any(cell.get("tail") for cell in update.get("cells", ()))
+        if answering:
+            wait = False
+        elif not wait or time.monotonic() - began > _PATIENCE_SECONDS:
+            return
+        # The first words go out at once; then about ten updates a second.
+        pause = max(sent + _BETWEEN_SECONDS - time.monotonic(), 0.0) if written else 0.0
+        await asyncio.sleep(max(pause, _LOOK_SECONDS))
+
+
+def _act(
+    app: App, t: Texts, talk: Conversation, act: str, *, turn: int | None, column: str | None, text: str, to: int,
+    own: dict[str, float],
+) -> None:  # fmt: skip
+    """Raises UserError for what cannot be done now."""
+    columns = [column] if column else None
+    match act:
+        case "stop":
+            talk.stop(column)
+        case "retry":
+            answering.ask(app, t, talk, None, columns=columns, place=turn)
+        case "continue":
+            answering.ask(app, t, talk, None, columns=columns, place=turn, keep=True)
+        case "edit":
+            answering.ask(app, t, talk, text, place=turn)
+        case "rewrite" | "delete" | "branch":
+            done = (
+                talk.rewrite(turn or 0, column or "", text)
+                if act == "rewrite"
+                else talk.delete(turn or 0)
+                if act == "delete"
+                else talk.choose(turn or 0, to)
+            )
+            if not done:
+                raise UserError("chat_tab.busy" if talk.answering else "chat_tab.no_such_turn")
+        case "own":
+            from workbench.chat.prompts import ChatOptions
+
+            values = {name: value for name, value in own.items() if name in answering.SAMPLING}
+            checked = check(ChatOptions, values).model_dump()  # 0.0 tokens and the like are refused here
+            talk.set_own(column or "", {name: checked[name] for name in values})
+        case _:
+            raise UserError("chat_tab.unknown_act", value=act[:40])
