@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from workbench.errors import UserError, nearest
-from workbench.specs import Spec, layered, parse, to_mapping
+from workbench.specs import Spec, layered, llama_factory, parse, to_mapping
 
 _SAVED = "presets"  # the folder of the user's own in the workspace
 _NOT_SPECS = {"probes", "models", "identity", "replay"}
@@ -62,7 +62,16 @@ def load(source: str | Path | Mapping[str, Any], home: Path | None = None) -> di
         values = {}
     if not isinstance(values, Mapping):
         raise UserError("presets.not_a_mapping", path=path)
-    return layered(values)
+    return layered(llama_factory.convert(values).values if llama_factory.is_one(values) else values)
+
+
+def unmatched(path: str | Path) -> list[str]:
+    """Lines of another program's training file that have no counterpart here; empty for our own files and presets."""
+    path = Path(path)
+    if not path.is_file():
+        return []
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return llama_factory.convert(values).leftover if isinstance(values, dict) and llama_factory.is_one(values) else []
 
 
 def resolve(

@@ -142,10 +142,19 @@ def test_a_model_with_a_missing_tensor_is_refused_instead_of_filled_with_noise(c
 def test_remote_code_runs_only_with_the_knob(copy_of, tmp_path):
     (copy_of / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     config = json.loads((copy_of / "config.json").read_text())
-    config |= {"model_type": "chatglm", "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}}
+    config |= {"model_type": "elsewhere", "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}}
     (copy_of / "config.json").write_text(json.dumps(config))
     assert refusal(copy_of).key == "hub.remote_code"
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_first_chatglm_is_told_its_successor_and_the_way_to_its_recipe(copy_of):
+    config = json.loads((copy_of / "config.json").read_text())
+    auto_map = {"AutoConfig": "configuration_chatglm.ChatGLMConfig"}
+    (copy_of / "config.json").write_text(json.dumps(config | {"model_type": "chatglm", "auto_map": auto_map}))
+    error = refusal(copy_of)
+    assert error.key == "hub.chatglm"
+    assert all(word in error.text("zh") for word in ("GLM-4", "data.template=chatglm_6b", "adapter.type=prefix"))
 
 
 def test_an_unknown_architecture_is_named_as_such(copy_of):

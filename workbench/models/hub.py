@@ -316,6 +316,8 @@ def _settle_quantised(model: PreTrainedModel) -> None:
 def _explained(path: Path, error: Exception, otherwise: str) -> UserError:
     """What transformers said, as one sentence with a next step."""
     text = " ".join(str(error).split())
+    if sources.model_type(path) == "chatglm":
+        return UserError("hub.chatglm", path=path)
     if "trust_remote_code" in text or "execute the configuration file" in text:
         return UserError("hub.remote_code", path=path)
     if "does not recognize this architecture" in text or "Unrecognized configuration class" in text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 from collections.abc import Callable
@@ -47,6 +48,14 @@ def check_weights(path: Path) -> None:
     broken = weights.broken(path)
     if broken:
         raise UserError("hub.broken_weights", path=path, file=broken)
+
+
+def model_type(path: Path) -> str:
+    """What config.json calls the architecture; "" where it says nothing."""
+    try:
+        return str(json.loads((path / "config.json").read_text(encoding="utf-8")).get("model_type", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def _check_folder(path: Path) -> None:

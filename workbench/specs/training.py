@@ -18,7 +18,7 @@ class TrainingSection(Section):
     stop_when_loss_explodes: bool = knob(True, "Stop when the loss explodes", "A loss far above a blind guess, three log lines in a row, stops the run with the rows of that batch; the last checkpoint is kept.")
     lr_scheduler_type: Literal["linear", "cosine", "cosine_with_restarts", "cosine_with_min_lr", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt", "warmup_stable_decay", "reduce_lr_on_plateau", "greedy"] = knob("cosine", "Schedule", "How the learning rate changes over the run. reduce_lr_on_plateau and greedy follow the evaluation loss.", receiver=_ARGS, topic="optimizer")
     lr_scheduler_kwargs: str = knob("", "Schedule's own settings", "name=value joined by commas: num_cycles=2 (cosine_with_restarts), min_lr_rate=0.1 (cosine_with_min_lr), num_decay_steps=50 (warmup_stable_decay), power=2 (polynomial).", receiver=_ARGS, max_length=300, topic="optimizer")
-    warmup_steps: int = knob(0, "Warm-up", "Steps in which the learning rate rises from zero.", ge=0, le=1_000_000, unit="steps", receiver=_ARGS, topic="optimizer")
+    warmup_steps: float = knob(0, "Warm-up", "Steps in which the learning rate rises from zero; below 1: a part of the run (0.1 is a tenth).", ge=0, le=1_000_000, unit="steps", receiver=_ARGS, topic="optimizer")
     optim: Literal[
         "adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad", "rmsprop", "ademamix", "lion_32bit",
         "adamw_8bit", "ademamix_8bit", "lion_8bit", "rmsprop_bnb_8bit",

@@ -52,7 +52,7 @@ def command(t: Translate, lang: str) -> click.Command:
 def _created(terminal: Terminal, source: str | None, overrides: tuple[str, ...], name: str | None) -> Run:
     """The new run's directory; nothing is written before everything that was given has been checked."""
     from workbench import presets, runs
-    from workbench.specs import parse_override
+    from workbench.specs import conflicts, parse_override
     from workbench.train.check import check
 
     if not source:
@@ -61,9 +61,14 @@ def _created(terminal: Terminal, source: str | None, overrides: tuple[str, ...],
         runs.check_name(name)
         if (terminal.home / "runs" / name).exists():  # said now, not after the data were read
             raise UserError("runs.exists", name=name)
+    left_out = presets.unmatched(source) if source not in presets.available(terminal.home) else []
+    if left_out:
+        terminal.note(terminal.t("cli.train.unmatched", lines=" · ".join(left_out)))
     given = dict(parse_override(text) for text in overrides)
     spec = anchored(presets.resolve(source, given, terminal.home), terminal.home)
     check(spec, terminal.home)
+    for clash in conflicts.find(spec):
+        terminal.note(clash.error.text(terminal.lang))
     return runs.create(terminal.home, spec, name, _stem(source, spec.stage))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -30,12 +31,16 @@ def build(app: App, t: Texts) -> Train:
                     info=t("ui.train.preset_help"),
                     elem_id="preset",
                 )
+                upload = gr.UploadButton(
+                    t("ui.train.open"), file_types=[".yaml", ".yml"], size="sm", elem_id="open-spec", min_width=120
+                )
                 tab.name = gr.Textbox(label=t("ui.train.name"), info=t("ui.train.name_help"), elem_id="run-name")
             tab.form = forms.build("sft", STAGES["sft"], t)
             tab.problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="train-problem")
             with gr.Row():
                 start = gr.Button(t("ui.train.start"), variant="primary", elem_id="train-button")
                 as_yaml = gr.Button(t("ui.train.as_yaml"), elem_id="train-yaml-button")
+                save = gr.Button(t("ui.train.save"), elem_id="save-preset")
             tab.yaml = gr.Code(language="yaml", visible=False, label=t("ui.train.yaml"), elem_id="train-yaml")
         with gr.Column(scale=6, min_width=360):
             shown = plan.panel()
@@ -50,6 +55,8 @@ def build(app: App, t: Texts) -> Train:
         tab.start, [tab.name, *fields], [tab.started, tab.name, tab.problem, *fields], api_visibility="private"
     )
     started.success(None, tab.started, None, js=_SHOW, api_visibility="private")
+    upload.upload(tab.open_file, upload, [tab.problem, *fields], api_visibility="private")
+    save.click(tab.save_preset, [tab.name, *fields], [tab.preset, tab.problem, *fields], api_visibility="private")
     tab.taken = [tab.problem, *fields]
     as_yaml.click(tab.show_yaml, fields, [tab.yaml, tab.problem, *fields], api_visibility="private")
     return tab
@@ -78,6 +85,28 @@ class Train:
         except WorkbenchError as error:
             return [self._say(error), *[gr.skip()] * len(self.form.fields)]
         return ["", *self.form.fill(flatten(to_mapping(spec, all_values=True)))]
+
+    def open_file(self, path: str) -> list[Any]:
+        """A spec of ours or a training file of LLaMA-Factory fills the form; what has no counterpart is listed."""
+        try:
+            spec = presets.resolve(Path(path))
+            left_out = presets.unmatched(path)
+        except WorkbenchError as error:
+            return [self._say(error), *[gr.skip()] * len(self.form.fields)]
+        told = forms.problem(self.t("ui.train.left_out", lines=" · ".join(left_out))) if left_out else ""
+        return [told, *self.form.fill(flatten(to_mapping(spec, all_values=True)))]
+
+    def save_preset(self, name: str, *given: Any) -> list[Any]:
+        """What stands in the form, as a preset of the workspace under the name in the box."""
+        try:
+            if not name.strip():
+                raise UserError("presets.no_name")
+            presets.save(parse(self.form.values(given)), name.strip(), self.app.home)
+        except UserError as error:
+            return [gr.skip(), self._say(error), *self.form.refuse(error)]
+        gr.Info(self.t("ui.train.saved", name=name.strip()))
+        known = list(presets.available(self.app.home))
+        return [gr.update(choices=known, value=name.strip()), "", *[gr.skip()] * len(given)]
 
     def take_run(self, name: str) -> list[Any]:
         """The spec of a run fills the form: the same again, to be changed and started under another name."""
