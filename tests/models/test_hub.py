@@ -142,7 +142,8 @@ def test_a_model_with_a_missing_tensor_is_refused_instead_of_filled_with_noise(c
 def test_remote_code_runs_only_with_the_knob(copy_of, tmp_path):
     (copy_of / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     config = json.loads((copy_of / "config.json").read_text())
-    config |= {"model_type": "elsewhere", "auto_map": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}}
+    auto_map = {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
+    config |= {"model_type": "elsewhere", "auto_map": auto_map}
     (copy_of / "config.json").write_text(json.dumps(config))
     assert refusal(copy_of).key == "hub.remote_code"
     assert not (tmp_path / "ran").exists()

@@ -80,8 +80,9 @@ def test_a_file_opens_like_any_preset_and_says_what_it_left_out(tmp_path):
 
 
 def test_full_training_and_known_styles_are_taken_over():
-    values = convert({"model_name_or_path": "m", "finetuning_type": "full", "template": "llama3", "fp16": True,
-                      "lr_scheduler_kwargs": {"num_cycles": 2}, "disable_gradient_checkpointing": True}).values  # fmt: skip
+    given = {"model_name_or_path": "m", "finetuning_type": "full", "template": "llama3", "fp16": True}
+    given |= {"lr_scheduler_kwargs": {"num_cycles": 2}, "disable_gradient_checkpointing": True}
+    values = convert(given).values
     assert (values["adapter.type"], values["data.template"], values["model.dtype"]) == ("full", "llama3", "float16")
     assert values["training.lr_scheduler_kwargs"] == "num_cycles=2"
     assert values["training.gradient_checkpointing"] is False

@@ -279,7 +279,7 @@ def test_a_defect_fails_the_run_with_one_sentence_and_the_traceback_in_the_log(n
     def broken(*given, **named):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr(session, "_trainer", broken)
+    monkeypatch.setattr(session._Pass, "_trainer", broken)
     run = new_run()
     state = train(run, hub=hub)
     assert (state["state"], state["reason"]) == ("failed", "RuntimeError: first line (details in log.txt)")

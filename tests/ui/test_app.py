@@ -68,6 +68,8 @@ NAMES |= set(
         """Zhang Meng Paischer Hayou Kopiczko Houlsby Pan Qiu Büyükakyüz Büy kaky Li VeRA Tuning prefix tuning
         LLM Adapters checkpoint lm_head Chinese LLaMA Alpaca
         ModelScope owner dataset_info HF_ENDPOINT HF_TOKEN HTTPS_PROXY
+        attn kernels flash flash_attention torch compile TensorBoard Trackio SwanLab NEFTune Jain Adam weight Wu dropout
+        num_cycles min_lr_rate num_decay_steps power momentum lion paged ademamix dft nll eval_fraction eval_steps
         txt docx pdf API OpenAI OPENAI_API_KEY JSON question answer passage count here http rows
         now remote WORKBENCH_REMOTE_URL""",
     )
