@@ -123,6 +123,21 @@ def test_a_preference_becomes_two_judgements(source, tmp_path):
     assert [record.label for record in load(tmp_path / "out.jsonl").records] == [True, False]
 
 
+def test_judgements_of_one_question_become_a_pair_and_back(source, tmp_path):
+    wanted = Feedback(UNWANTED.prompt, (Message("assistant", "好"),), True)
+    other = Feedback((Message("user", "丁"),), (Message("assistant", "乙"),), True)
+    report = convert(source(UNWANTED, other, wanted, SIMPLE, PAIR), tmp_path / "out.jsonl", "preference")
+    assert load(tmp_path / "out.jsonl").records == [
+        Preference(UNWANTED.prompt, wanted.completion, UNWANTED.completion),
+        PAIR,
+    ]
+    assert (report.rows_good, [(bad.row, bad.reason.key) for bad in report.bad]) == (
+        3, [(2, "data.row.no_counterpart"), (4, "data.row.one_answer_is_no_pair")],
+    )  # fmt: skip
+    convert(tmp_path / "out.jsonl", tmp_path / "back.jsonl", "feedback")
+    assert load(tmp_path / "back.jsonl").records[:2] == [wanted, UNWANTED]
+
+
 # -- styles -----------------------------------------------------------------------------------------------------------
 
 TWO = Conversation.of(("user", "甲"), ("assistant", "乙"), ("user", "丙"), ("assistant", "丁"))

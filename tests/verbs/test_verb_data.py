@@ -150,3 +150,18 @@ def test_a_model_without_template_asks_for_a_style_everywhere(call, call_json, w
         assert code in (1, 2) and "no chat template" in last and "chatml" in last, (arguments, err)
     seen = call_json("preview", path, "--model", model, "--template", "claude")
     assert seen["text"] == "\n\nHuman: 译\n雨\n\nAssistant: rain<|im_end|>"  # the tokenizer's own end token
+
+
+def test_a_repair_changes_rows_only_when_it_is_asked_for(call, call_json, write_lines, tmp_path):
+    path = write_lines("a.jsonl", ROW | {"output": " a &amp; b "}, '{"instruction": "q", "output": "c"},')
+    assert call_json("convert", path, "plain.jsonl", "--to", "alpaca")["rows_bad"] == 1
+    assert rows_of(tmp_path / "plain.jsonl")[0]["output"] == " a &amp; b "
+    asked = ("--repair", "html_entity", "--repair", "edge_whitespace", "--repair", "trailing_comma")
+    report = call_json("convert", path, "mended.jsonl", "--to", "alpaca", *asked)
+    assert report["repaired"] == {"html_entity": 1, "edge_whitespace": 1, "trailing_comma": 1}
+    assert [row["output"] for row in rows_of(tmp_path / "mended.jsonl")] == ["a & b", "c"]
+    assert call_json("inspect", path, *asked)["rows_bad"] == 0
+    code, out, _ = call("inspect", path, "--repair", "html_entity")
+    assert code == 0 and "1 rows changed by the repair html_entity" in out
+    code, _, err = call("inspect", path, "--repair", "html")
+    assert code == 2 and "html_entity" in err

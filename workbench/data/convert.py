@@ -28,7 +28,8 @@ def convert(
 ) -> Report:
     """Write the good rows of `path` to `out`, whose ending is the container; bad rows are in the report.
 
-    to: canonical, alpaca, sharegpt, messages, openai, query_response, feedback, text, or the name of a prompt style.
+    to: canonical, alpaca, sharegpt, messages, openai, query_response, feedback, preference, text, the name of a prompt
+        style, or STYLE_text.
     repairs: names of data/repairs.py to apply; how many rows each changed is in the report's `repaired`.
     every_turn: of a style, one row per answer instead of the last answer only.
     watch: sees every row that is written; its statistics are there afterwards.
@@ -38,6 +39,8 @@ def convert(
     writers.container(out)
     scan = iter_records(path, source=source, mapping=mapping, encoding=encoding, repairs=repairs)
     report, watch = scan.report, watch or Watch()
+
+    held: dict[int, tuple[int, int | None]] = {}  # of records that wait for a counterpart: where they stand
 
     def rows() -> Iterator[dict[str, Any]]:
         previous = 0
@@ -54,10 +57,17 @@ def convert(
                     report.add_bad(item.row, item.line, error, "")
                 continue
             previous = item.row
+            if not made:
+                held[id(item.record)] = (item.row, item.line)
             watch.add(item.row, item.record, item.value)
             for code in lost:
                 watch.note(code, item.row)
             yield from made
+        for record in target.waiting():
+            row, line = held[id(record)]
+            report.rows_good -= 1
+            report.add_bad(row, line, RowError("no_counterpart"), "")
+        report.bad.sort(key=lambda bad: bad.row)
         report.warnings = watch.warnings()
         if error := report.error(path):
             raise error

@@ -22,10 +22,14 @@ _SHAREGPT = {"system": "system", "user": "human", "assistant": "gpt", "tool": "o
 
 @dataclass(frozen=True)
 class Target:
-    """name: what `--to` calls it. rows: a record and whom to tell what is lost -> its rows. Raises RowError."""
+    """name: what `--to` calls it. rows: a record and whom to tell what is lost -> its rows. Raises RowError.
+
+    waiting: records that `rows` still holds back; those that wait at the end of the file found no counterpart.
+    """
 
     name: str
     rows: Callable[[Record, Lost], Iterable[RawRow]]
+    waiting: Callable[[], Iterable[Record]] = tuple
 
 
 def names() -> tuple[str, ...]:
@@ -41,6 +45,9 @@ def find(name: str, *, every_turn: bool = False) -> Target:
     if name in _SCHEMAS:
         if every_turn:
             raise UserError("data.every_turn_needs_style", value=name)
+        if name == "preference":
+            pairing = _Pairing()
+            return Target(name, pairing.rows, pairing.waiting)
         return Target(name, _SCHEMAS[name])
     if style in styles.names():
         return Target(name, lambda record, lost: _style_rows(record, lost, style, every_turn))
@@ -193,6 +200,30 @@ def _feedback(record: Record, lost: Lost) -> list[RawRow]:
     return [Feedback(talk.messages[:-1], talk.messages[-1:], True).to_row()]
 
 
+class _Pairing:
+    """Judgements of two answers to one question become a pair; a preference is one already."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[Message, ...], list[Feedback]] = {}
+
+    def rows(self, record: Record, lost: Lost) -> list[RawRow]:
+        if isinstance(record, Preference):
+            return [record.to_row()]
+        if not isinstance(record, Feedback):
+            raise RowError("one_answer_is_no_pair")
+        others = self._open.setdefault(record.prompt, [])
+        other = next((known for known in others if known.label != record.label), None)
+        if other is None:
+            others.append(record)
+            return []
+        others.remove(other)
+        good, bad = (record, other) if record.label else (other, record)
+        return [Preference(record.prompt, good.completion, bad.completion).to_row()]
+
+    def waiting(self) -> list[Record]:
+        return [record for records in self._open.values() for record in records]
+
+
 def _text(record: Record, lost: Lost) -> list[RawRow]:
     if isinstance(record, Text):
         return [record.to_row()]
@@ -207,6 +238,7 @@ _SCHEMAS: dict[str, Callable[[Record, Lost], list[RawRow]]] = {
     "openai": _openai,
     "query_response": _query_response,
     "feedback": _feedback,
+    "preference": _canonical,
     "text": _text,
 }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.ui.app import App
 
 COLUMNS_AT_MOST = 8
+_CONVERTING = ("container", "from", "encoding", "map", "repairs", "every_turn")
 _CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet", "jsonl.gz", "json.gz", "csv.gz", "tsv.gz")
 
 
@@ -140,7 +141,7 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
 
     def convert(file: dict | str, to: str, options: dict | None = None) -> dict:
         """A data file in another schema or prompt style, as a file to download.
-        options: container (jsonl, json, csv, tsv, parquet, also .gz), from, encoding, map, every_turn."""
+        options: container (jsonl, json, csv, tsv, parquet, also .gz), from, encoding, map, repairs, every_turn."""
         return converted(app, file, to, options or {})
 
     return [
@@ -176,8 +177,8 @@ def converted(app: "App", file: dict | str, to: str, options: dict) -> dict:
 
     path = files.readable(file, app.home)
     for name in options:
-        if name not in ("container", "from", "encoding", "map", "every_turn"):
-            raise UserError("ui.unknown_option", value=name, known="container, from, encoding, map, every_turn")
+        if name not in _CONVERTING:
+            raise UserError("ui.unknown_option", value=name, known=", ".join(_CONVERTING))
     container = str(options.get("container", "jsonl"))
     if container not in _CONTAINERS:
         raise UserError("ui.unknown_option", value=container, known=", ".join(_CONTAINERS))
@@ -190,6 +191,7 @@ def converted(app: "App", file: dict | str, to: str, options: dict) -> dict:
         source=options.get("from"),
         encoding=options.get("encoding"),
         mapping=options.get("map"),
+        repairs=options.get("repairs") or (),
         every_turn=bool(options.get("every_turn")),
     )
     return files.download(out)

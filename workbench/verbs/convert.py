@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def command(t: Translate, lang: str) -> click.Command:
     from workbench.data import mapping as maps
     from workbench.data import styles
+    from workbench.data.repairs import NAMES
 
     roles = " ".join(maps.ROLES)
 
@@ -30,11 +31,14 @@ def command(t: Translate, lang: str) -> click.Command:
     @click.option("--from", "source", metavar="SLUG", default=None, help=t("cli.convert.source"))
     @click.option("--encoding", default=None, help=t("cli.inspect.encoding"))
     @click.option("--map", "assigned", metavar="ROLE=COLUMN", multiple=True, help=t("cli.convert.map", roles=roles))
+    @click.option(
+        "--repair", "repairs", metavar="NAME", multiple=True, help=t("cli.inspect.repair", names=" ".join(NAMES))
+    )
     @click.option("--every-turn", is_flag=True, help=t("cli.convert.every_turn"))
     @click.option("--report", "report_to", metavar="R.json", default=None, help=t("cli.convert.report"))
     def convert(
         terminal: Terminal, file: str, out: str, to: str, source: str | None, encoding: str | None,
-        assigned: tuple[str, ...], every_turn: bool, report_to: str | None,
+        assigned: tuple[str, ...], repairs: tuple[str, ...], every_turn: bool, report_to: str | None,
     ) -> None:  # fmt: skip
         from workbench.data.convert import convert as write
 
@@ -42,7 +46,9 @@ def command(t: Translate, lang: str) -> click.Command:
             raise UserError("cli.report_and_out", path=report_to)
         mapping = maps.parse(assigned) or None
         try:
-            report = write(file, out, to, source=source, mapping=mapping, encoding=encoding, every_turn=every_turn)
+            report = write(
+                file, out, to, source=source, mapping=mapping, encoding=encoding, every_turn=every_turn, repairs=repairs
+            )
         except UserError as error:
             if report := getattr(error, "report", None):  # no row could be written; the report says why
                 _tell(terminal, report, "", report_to)
@@ -61,5 +67,7 @@ def _tell(terminal: Terminal, report: Report, text: str, report_to: str | None) 
         with writing(Path(report_to)):
             write_whole(Path(report_to), json.dumps(document, ensure_ascii=False, indent=2) + "\n")
     terminal.result(document, text)
+    for name, count in document.get("repaired", {}).items() if not terminal.as_json else ():
+        terminal.note(terminal.t("cli.inspect.repaired", name=name, count=count))
     for warning in document["warnings"] if not terminal.as_json else ():
         terminal.note(warning["message"])

@@ -14,16 +14,23 @@ _BAD_SHOWN = 10
 
 
 def command(t: Translate, lang: str) -> click.Command:
+    from workbench.data.repairs import NAMES
+
     @verb(t, "inspect", lang=lang)
     @click.argument("files", metavar="FILE…", nargs=-1, required=True)
     @click.option("--from", "source", metavar="SLUG", default=None, help=t("cli.inspect.source"))
     @click.option("--encoding", default=None, help=t("cli.inspect.encoding"))
-    def inspect(terminal: Terminal, files: tuple[str, ...], source: str | None, encoding: str | None) -> None:
+    @click.option(
+        "--repair", "repairs", metavar="NAME", multiple=True, help=t("cli.inspect.repair", names=" ".join(NAMES))
+    )
+    def inspect(
+        terminal: Terminal, files: tuple[str, ...], source: str | None, encoding: str | None, repairs: tuple[str, ...]
+    ) -> None:
         from workbench.data.quality import inspect as examine
 
         reports, errors = [], []
         for file in files:
-            report, statistics = examine(file, source=source, encoding=encoding)
+            report, statistics = examine(file, source=source, encoding=encoding, repairs=repairs)
             reports.append({"file": file, **report.to_json(terminal.lang), "statistics": statistics})
             errors.append(report.error(file))
         shown = "\n\n".join(_text(report, t) for report in reports)
@@ -48,6 +55,8 @@ def _text(report: dict[str, Any], t: Translate) -> str:
         lines.append(t("cli.inspect.bad_row", row=bad["row"], line=bad["line"] or "–", reason=bad["reason"]))
     if report["rows_bad"] > _BAD_SHOWN:
         lines.append(t("cli.inspect.more", count=report["rows_bad"] - _BAD_SHOWN))
+    for name, count in report.get("repaired", {}).items():
+        lines.append(t("cli.inspect.repaired", name=name, count=count))
     for warning in report["warnings"]:
         rows = ", ".join(map(str, warning["rows"][:5])) + (" …" if warning["count"] > 5 else "")
         lines.append(t("cli.inspect.warning", message=warning["message"], rows=rows))
