@@ -10,6 +10,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from serving import serving
 
+from workbench import cli
 from workbench.ui.api import endpoints
 from workbench.ui.app import App
 from workbench.ui.i18n import Texts
@@ -123,6 +124,23 @@ def test_files_are_inspected_previewed_and_converted(english, rows, server):
     path = Path(converted["path"] if isinstance(converted, dict) else converted)
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [message["role"] for message in lines[0]["messages"]] == ["user", "assistant"]
+
+
+def test_the_command_line_says_the_same_as_the_endpoints(english, rows, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_LANG", "en")
+
+    def told(*arguments):
+        assert cli.run([*map(str, arguments), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert english.predict(file=handle_file(rows), api_name="/inspect") == told("inspect", rows)
+    seen = english.predict(file=handle_file(rows), row=1, options={"template": "claude"}, api_name="/preview")
+    assert seen == told("preview", rows, "--row", 1, "--template", "claude")
+    for to, options in (("sharegpt", {}), ("chatml", {"every_turn": True}), ("claude_text", {"container": "csv"})):
+        out = tmp_path / f"out.{options.get('container', 'jsonl')}"
+        told("convert", rows, out, "--to", to, *["--every-turn"] * ("every_turn" in options))
+        made = english.predict(file=handle_file(rows), to=to, options=options, api_name="/convert")
+        assert Path(made["path"] if isinstance(made, dict) else made).read_bytes() == out.read_bytes()
 
 
 def test_a_file_of_the_workspace_is_named_by_its_path_there(english, rows, server):
