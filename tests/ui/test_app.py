@@ -66,7 +66,9 @@ NAMES |= set(
     re.findall(
         r"\S+",
         """Zhang Meng Paischer Hayou Kopiczko Houlsby Pan Qiu Büyükakyüz Büy kaky Li VeRA Tuning prefix tuning
-        LLM Adapters checkpoint lm_head Chinese LLaMA Alpaca
+        LLM Adapters checkpoint lm_head Chinese LLaMA Alpaca pretrain sft lion attn SwanLab weight torch Adam Trackio
+        flash_attention flash Jain power paged NEFTune num_cycles num_decay_steps kernels compile momentum dropout
+        TensorBoard min_lr_rate
         ModelScope owner dataset_info HF_ENDPOINT HF_TOKEN HTTPS_PROXY
         attn kernels flash flash_attention torch compile TensorBoard Trackio SwanLab NEFTune Jain Adam weight Wu dropout
         num_cycles min_lr_rate num_decay_steps power momentum lion paged ademamix dft nll eval_fraction eval_steps

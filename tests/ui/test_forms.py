@@ -105,6 +105,31 @@ def test_knobs_of_another_method_are_hidden():
     assert form.fill({"part.type": "b"})[1]["visible"]
 
 
+OTHERS = {"pretrain": STAGES["pretrain"]}
+
+
+def test_stages_share_their_fields_and_one_field_chooses_between_them():
+    form = built(others=OTHERS)
+    paths = {item.path for model in STAGES.values() for item in knobs(model)}
+    assert set(form.fields) == paths | {"stage"} and len(form.inputs) == len(form.fields)
+    assert form.fields["stage"].elem_id == "stage" and form.fields["stage"].value == "sft"
+    assert form.fields["identity.name"].visible and not form.fields["pretrain.blocks"].visible
+    updates = dict(zip(form.fields, form.fill({"stage": "pretrain", "adapter.type": "loha"}), strict=True))
+    assert updates["stage"]["value"] == "pretrain"
+    assert updates["pretrain.blocks"]["visible"] and not updates["identity.name"]["visible"]
+    assert updates["adapter.rank_dropout"]["visible"] and not updates["adapter.use_dora"]["visible"]
+
+
+def test_what_is_sent_is_what_the_chosen_stage_has():
+    from workbench.specs import parse
+
+    form = built(others=OTHERS)
+    for stage, model in STAGES.items():
+        given = [stage if path == "stage" else field.value for path, field in form.fields.items()]
+        assert parse(form.values(given)) == model()
+    assert form.check("pretrain.blocks", "stream")["elem_classes"] == ["wb-changed-knob"]
+
+
 def test_plain_text_for_html_holds_neither_tags_nor_template_slots():
     text = forms.plain('<img src=x onerror=alert(1)> ${alert(1)} {{x}} "q" &amp;')
     assert "<" not in text and "${" not in text and "{" not in text

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -19,6 +19,8 @@ from pydantic import BaseModel
 from workbench.errors import UserError, WorkbenchError
 from workbench.specs import Knob, conflicts, knobs, parse
 from workbench.ui.i18n import Texts
+
+_STAGE = "stage"  # the field that chooses between stages stands among the knobs under this path
 
 
 def plain(text: str) -> str:
@@ -66,12 +68,13 @@ def _step(item: Knob) -> float:
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of a whole spec by path, in the order of `inputs`."""
+    """The fields of a whole spec by path, in the order of `inputs`; of several stages, with `stage` as a field too."""
 
-    stage: str
+    stage: str  # chosen at first
     knobs: Mapping[str, Knob]
     fields: Mapping[str, Component]
     t: Texts
+    stages: Mapping[str, frozenset[str]]  # stage -> the paths that it has
 
     @property
     def inputs(self) -> list[Component]:
@@ -79,16 +82,28 @@ class Form:
 
     def values(self, given: Sequence[Any]) -> dict[str, Any]:
         """What stands in the fields, by knob path; an emptied number box is an empty value, which the spec refuses."""
-        pairs = zip(self.fields, given, strict=True)
-        return {"stage": self.stage} | {path: "" if value is None else value for path, value in pairs}
+        values = {"stage": self.stage} | dict(zip(self.fields, given, strict=True))
+        return {path: "" if value is None else value for path, value in self._own(values).items()}
+
+    def _own(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Only what the chosen stage has."""
+        own = self.stages.get(values["stage"], self.stages[self.stage])
+        return {path: value for path, value in values.items() if path == _STAGE or path in own}
+
+    def visible(self, path: str, values: Mapping[str, Any]) -> bool:
+        """Whether a field is shown, given the values by path."""
+        own = self.stages.get(values.get(_STAGE, self.stage), self.stages[self.stage])
+        return path == _STAGE or (path in own and self.knobs[path].shown(values))
 
     def fill(self, values: Mapping[str, Any]) -> list[Any]:
         """Updates that put values (by path) into all fields; knobs that are not named get their defaults."""
         whole = {path: values.get(path, item.default) for path, item in self.knobs.items()}
-        clashes = self._clashes({"stage": self.stage} | whole) or {}
+        clashes = self._clashes(self._own({"stage": self.stage} | whole)) or {}
         return [
             gr.update(
-                value=whole[path], visible=item.shown(whole), **self._look(item, whole[path], clash=clashes.get(path))
+                value=whole[path],
+                visible=self.visible(path, whole),
+                **self._look(item, whole[path], clash=clashes.get(path)),
             )
             for path, item in self.knobs.items()
         ]
@@ -108,9 +123,9 @@ class Form:
 
     def check_with_others(self, path: str, given: Sequence[Any]) -> list[Any]:
         """Updates of `path` and of the fields at which clashes are told, in the order of `told_with(path)`."""
-        values = self.values(given)
+        values = {path: item.default for path, item in self.knobs.items()} | self.values(given)
         refusal = self._refusal(path, values[path])
-        clashes = self._clashes(values) if not refusal else None
+        clashes = self._clashes(self._own(values)) if not refusal else None
         updates = []
         for other in self.told_with(path):
             if other == path and refusal:
@@ -128,7 +143,8 @@ class Form:
 
     def _refusal(self, path: str, value: Any) -> str:
         try:
-            parse({"stage": self.stage, path: "" if value is None else value})
+            stage = next((name for name, own in self.stages.items() if path in own), self.stage)
+            parse({"stage": stage, path: "" if value is None else value})
         except WorkbenchError as error:
             return self.t.error(error)
         return ""
@@ -160,16 +176,31 @@ def _inert(text: str) -> str:
     return text.translate(_INERT)
 
 
-def build(stage: str, model: type[BaseModel], t: Texts, *, values: Mapping[str, Any] | None = None) -> Form:
-    """The generated form where it is called: the short list first, the rest folded by section."""
-    items = {item.path: item for item in knobs(model)}
+def build(
+    stage: str,
+    model: type[BaseModel],
+    t: Texts,
+    *,
+    values: Mapping[str, Any] | None = None,
+    others: Mapping[str, type[BaseModel]] | None = None,
+) -> Form:
+    """The generated form where it is called: the short list first, the rest folded by section.
+
+    others: further stages; what they share with the first is one field, and a field `stage` chooses between them.
+    """
+    models = {stage: model} | dict(others or {})
+    items = {item.path: item for some in models.values() for item in knobs(some)}
+    if len(models) > 1:
+        items = {_STAGE: _chooser(models)} | items
+    stages = {name: frozenset(item.path for item in knobs(some)) for name, some in models.items()}
+    form = Form(stage, items, {}, t, stages)
     now = {path: (values or {}).get(path, item.default) for path, item in items.items()}
     made: dict[str, Component] = {}
 
     def put(some: Iterable[Knob]) -> None:
         with gr.Row(elem_classes=["wb-fields"]):
             for item in some:
-                made[item.path] = field(item, t, value=now[item.path], visible=item.shown(now))
+                made[item.path] = field(item, t, value=now[item.path], visible=form.visible(item.path, now))
 
     put(item for item in items.values() if item.basic)
     for fold in dict.fromkeys(item.fold for item in items.values()):
@@ -177,9 +208,16 @@ def build(stage: str, model: type[BaseModel], t: Texts, *, values: Mapping[str, 
         if rest:
             with gr.Accordion(t.section(fold), open=False, elem_id=f"section-{fold}"):
                 put(rest)
-    form = Form(stage, items, {path: made[path] for path in items}, t)
+    form = replace(form, fields={path: made[path] for path in items})
     _wire(form)
     return form
+
+
+def _chooser(models: Mapping[str, Any]) -> Knob:
+    """The choice between stages, as if it were a knob; its Chinese line is `knobs.stage`."""
+    names = tuple(models)
+    text = "sft: conversations, loss on the answers. pretrain: plain text, loss on every token."
+    return Knob(_STAGE, "choice", names[0], "Stage", text, choices=names, basic=True)
 
 
 def _wire(form: Form) -> None:
@@ -194,11 +232,19 @@ def _wire(form: Form) -> None:
             event(lambda *given, path=path: form.check_with_others(path, given), form.inputs, told, **quiet)
         else:
             event(lambda value, path=path: form.check(path, value), component, component, **quiet)
-    for path in {item.when.partition("=")[0] for item in form.knobs.values() if item.when}:
-        shown = [item for item in form.knobs.values() if item.when.partition("=")[0] == path]
-        form.fields[path].input(
-            lambda value, path=path, shown=shown: [gr.update(visible=item.shown({path: value})) for item in shown],
-            form.fields[path],
-            [form.fields[item.path] for item in shown],
-            **quiet,
-        )
+    deciding = {item.when.partition("=")[0] for item in form.knobs.values() if item.when}
+    for path in sorted(deciding | ({_STAGE} & set(form.fields))):
+        # A change of the stage can show any field that not all of them have, and what depends on others in it.
+        shown = [item for item in form.knobs.values() if path in (item.when.partition("=")[0], _decides(form, item))]
+
+        def show(*given: Any, shown: Sequence[Knob] = tuple(shown)) -> list[Any]:
+            values = {"stage": form.stage} | dict(zip(form.fields, given, strict=True))
+            updates = [gr.update(visible=form.visible(item.path, values)) for item in shown]
+            return updates if len(updates) > 1 else updates[0]
+
+        form.fields[path].input(show, form.inputs, [form.fields[item.path] for item in shown], **quiet)
+
+
+def _decides(form: Form, item: Knob) -> str:
+    """The stage, for a field that not every stage has."""
+    return "" if item.path == _STAGE or all(item.path in own for own in form.stages.values()) else _STAGE

@@ -35,7 +35,8 @@ def build(app: App, t: Texts) -> Train:
                     t("ui.train.open"), file_types=[".yaml", ".yml"], size="sm", elem_id="open-spec", min_width=120
                 )
                 tab.name = gr.Textbox(label=t("ui.train.name"), info=t("ui.train.name_help"), elem_id="run-name")
-            tab.form = forms.build("sft", STAGES["sft"], t)
+            others = {stage: model for stage, model in STAGES.items() if stage != "sft"}
+            tab.form = forms.build("sft", STAGES["sft"], t, others=others)
             tab.problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="train-problem")
             with gr.Row():
                 start = gr.Button(t("ui.train.start"), variant="primary", elem_id="train-button")
