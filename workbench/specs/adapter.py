@@ -20,7 +20,7 @@ Kind = Literal[
 
 
 class AdapterSection(Section):
-    type: Kind = knob("lora", "Method", "lora: two thin matrices beside each linear layer (Hu et al. 2021), the safe choice. adalora moves rank to where it matters; ia3 only scales; prefix, prompt and p_tuning learn a virtual prompt; oft and boft rotate; vera, loha and lokr are smaller still; ln_tuning: norms only; trainable_tokens: chosen rows of the embedding; bottleneck: small networks in series or parallel; freeze: the last layers; lisa: random layers in turn; full: everything.", basic=True)
+    type: Kind = knob("lora", "Method", "lora: two thin matrices beside each linear layer (Hu et al. 2021), the safe choice. full trains all weights, freeze the last layers, lisa random layers in turn; prefix, prompt and p_tuning learn a virtual prompt; the rest are other kinds of small adapters.", basic=True)
     continue_from: str = knob("", "Start from adapter", "A run, RUN/checkpoint-N, or a folder with an adapter to start from instead of a new one.")
     continue_as: Literal["same", "stack"] = knob("same", "How to start from it", "same: train that adapter further, with its own method and shape. stack: it stays as it is, merged into a private copy of the base, and a new adapter learns on top.")
     r: int = knob(16, "Rank r", "Width of the thin matrices: more can learn more, and costs more. VeRA wants 256 and more.", ge=1, le=1024, receiver="peft.LoraConfig|peft.VeraConfig|peft.LoHaConfig|peft.LoKrConfig", when="adapter.type=lora|vera|loha|lokr", basic=True)

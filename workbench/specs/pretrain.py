@@ -29,6 +29,11 @@ class PretrainSpec(Section):
     probes: ProbesSection = Field(default_factory=ProbesSection)
 
     @property
+    def packs(self) -> bool:
+        """Whether rows are filled up with documents that do not see each other."""
+        return self.pretrain.blocks == "packed"
+
+    @property
     def identity(self) -> IdentitySection:
         """Nobody: text is learned as it stands."""
         return IdentitySection()

@@ -23,3 +23,8 @@ class SftSpec(Section):
     adapter: AdapterSection = Field(default_factory=AdapterSection)
     training: TrainingSection = Field(default_factory=TrainingSection)
     probes: ProbesSection = Field(default_factory=ProbesSection)
+
+    @property
+    def packs(self) -> bool:
+        """Whether rows are filled up with conversations that do not see each other."""
+        return self.data.packing

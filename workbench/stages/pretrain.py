@@ -30,8 +30,6 @@ def build(
 ) -> sft.SftTrainer:
     """rows: of `render_documents`. Raises UserError where packed documents would see each other."""
     method = method or methods.of(spec)
-    packed = spec.pretrain.blocks == "packed"
-    if packed and not method.rows_may_touch:
+    if spec.packs and not method.rows_may_touch:
         raise UserError("pretrain.virtual_prompt", kind=spec.adapter.type)
-    spec = spec.model_copy(update={"data": spec.data.model_copy(update={"packing": packed})})
     return sft.build(spec, model, tokenizer, rows, run_dir, callbacks, held_out, method)

@@ -51,7 +51,7 @@ def build(
         trainer = SftTrainer(
             model=learning,
             args=arguments(spec, run_dir, device, dtype, evaluates=bool(held_out)),
-            train_dataset=_dataset(rows, spec.data.max_length if spec.data.packing else None),
+            train_dataset=_dataset(rows, spec.data.max_length if spec.packs else None),
             eval_dataset=_dataset(held_out) if held_out else None,
             processing_class=tokenizer,
             data_collator=Collator(_pad_token(tokenizer)),
@@ -62,7 +62,7 @@ def build(
     trainer.remove_callback(PrinterCallback)  # stdout belongs to the caller
     trainer.keep_boundaries()
     noisy = spec.training.neftune_noise_alpha > 0  # how much depends on the width of a batch
-    if spec.data.packing:
+    if spec.packs:
         trainer.lay_packs()
     elif device.type == "cpu" and method.rows_may_touch and not noisy:
         trainer.lay_flat_if_exact()

@@ -41,7 +41,12 @@ def count(spec: Spec, home: Path, tokenizer: Any) -> Counted:
     from workbench.data.render import Rendered, render_many
 
     data = training_records(spec, home)
-    found = render_many(data.records, tokenizer, spec.data.max_length, template=spec.data.template or None)
+    if spec.stage == "pretrain":
+        from workbench.data.documents import render_documents
+
+        found = render_documents(data.records, tokenizer, spec.data.max_length, spec.pretrain.blocks)
+    else:
+        found = render_many(data.records, tokenizer, spec.data.max_length, template=spec.data.template or None)
     rendered = [row for row in found if isinstance(row, Rendered)]
     if not rendered:
         raise UserError("train.no_rows", why=UserError("data.nothing_to_train"))
@@ -57,7 +62,7 @@ def rows_of(spec: Spec, counted: Counted | None) -> Rows:
     batch = spec.training.per_device_train_batch_size
     if counted is None:
         return Rows(batch, spec.data.max_length)
-    length = spec.data.max_length if spec.data.packing else min(counted.longest, spec.data.max_length)
+    length = spec.data.max_length if spec.packs else min(counted.longest, spec.data.max_length)
     # Rows of one length need no mask; others are padded side by side or laid end to end with one.
     return Rows(min(batch, counted.rows), length, counted.trained_tokens / counted.tokens,
                 padded=counted.tokens < counted.rows * counted.longest)  # fmt: skip
@@ -73,7 +78,7 @@ class Steps:
 def steps(spec: Spec, counted: Counted) -> Steps:
     """As the Trainer counts them: a last batch that is not full is a step too."""
     knobs = spec.training
-    rows = math.ceil(counted.tokens / spec.data.max_length) if spec.data.packing else counted.rows
+    rows = math.ceil(counted.tokens / spec.data.max_length) if spec.packs else counted.rows
     batches = math.ceil(rows / knobs.per_device_train_batch_size)
     per_epoch = max(math.ceil(batches / knobs.gradient_accumulation_steps), 1)
     total = knobs.max_steps if knobs.max_steps > 0 else math.ceil(knobs.num_train_epochs * per_epoch)

@@ -41,7 +41,6 @@ def wire(app: App, t: Texts, form: Form, shown: gr.HTML) -> list[Any]:
     def change(text: str, *given: Any) -> list[Any]:
         """A remedy: its overrides on top of what stands in the form."""
         values = form.values(given) | {path: value for path, value in json.loads(text).items() if path in form.fields}
-        values.pop("stage")
         return form.fill(values)
 
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
