@@ -7,7 +7,6 @@ import threading
 import pytest
 from openai_server import KEY
 
-from workbench import presets
 from workbench.errors import UserError
 from workbench.synthesis import authors
 from workbench.synthesis.authors import Endpoint, Resident, address, environment_key
@@ -128,15 +127,16 @@ def engine(tmp_path_factory):
 
 
 def test_the_embedded_model_writes(engine):
-    assert presets.embedded_model().is_dir()
     replies = write(Resident(engine, options={"max_tokens": 40}), "How are you?", "你好")
-    assert replies == ["I am fine, thank you! And you?", "你好！有什么可以帮你的吗？"]
+    assert replies == [row[0] for row in engine.answer(["How are you?", "你好"], ["base"], {"max_tokens": 40})]
+    assert all(replies)
 
 
 def test_a_passage_that_the_model_cannot_hold_leaves_the_others_alone(engine):
     long = "word " * 5000
-    first, second = write(Resident(engine, options={"max_tokens": 40}), long, "你好")
-    assert (first.key, second) == ("engine.too_long", "你好！有什么可以帮你的吗？")
+    author = Resident(engine, options={"max_tokens": 40})
+    first, second = write(author, long, "你好")
+    assert first.key == "engine.too_long" and [second] == write(author, "你好")
 
 
 def test_a_run_that_is_not_there_is_refused_for_all(engine):

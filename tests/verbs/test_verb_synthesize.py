@@ -65,10 +65,13 @@ def test_rows_written_before_a_server_breaks_off_are_kept(call, tmp_path, fake):
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 4
 
 
-def test_the_embedded_model_writes_without_any_server(call_json, tmp_path):
+def test_the_embedded_model_writes_without_any_server(call, call_json, tmp_path):
     (tmp_path / "a.md").write_text("How are you?\n", encoding="utf-8")
-    told = call_json("synthesize", "a.md", "out.jsonl", "--prompt", "{passage}", "--max-tokens", "40")
-    assert told["rows"] == 1
+    ((reply,),) = call_json("chat", "--prompt", "How are you?", "--max-tokens", "40")["answers"]
+    code, _, err = call("synthesize", "a.md", "out.jsonl", "--prompt", "{passage}", "--max-tokens", "40")
+    if not reply.endswith("?"):  # another embedded model may answer without asking back
+        assert code == 2 and reply in err
+        return
     assert json.loads((tmp_path / "out.jsonl").read_text())["messages"] == [
-        {"role": "user", "content": "I am fine, thank you! And you?"}, {"role": "assistant", "content": "How are you?"},
+        {"role": "user", "content": reply}, {"role": "assistant", "content": "How are you?"},
     ]  # fmt: skip

@@ -81,7 +81,8 @@ def test_what_cannot_work_is_said_at_the_button(tab, fake, monkeypatch):
 
 def test_the_model_of_this_process_writes(tab):
     begin(tab, who="here", pasted="How are you?", prompt="{passage}", max_tokens=40)
-    assert tab.drafts.get(1).question == "I am fine, thank you! And you?"
+    ((reply,),) = tab.app.engine.answer(["How are you?"], ["base"], {"max_tokens": 40})
+    assert reply and tab.drafts.get(1).reply == reply
 
 
 def test_time_left_is_said_in_minutes():
