@@ -26,6 +26,7 @@ class _Hub(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, body: bool) -> None:
         self.server.asked.append(self.path)
+        self.server.tokens.add(self.headers.get("Authorization"))
         path, server = self.path.split("?")[0], self.server
         name = path.rpartition(f"/resolve/{COMMIT}/")[2]
         if server.refusal:
@@ -63,7 +64,7 @@ def hub(monkeypatch, tmp_path):
     import huggingface_hub.constants as constants
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
-    server.files, server.refusal, server.asked = {}, None, []
+    server.files, server.refusal, server.asked, server.tokens = {}, None, [], set()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
@@ -78,7 +79,7 @@ def hub(monkeypatch, tmp_path):
 def refused(name: str) -> UserError:
     with pytest.raises(UserError) as caught:
         sources.folder(name, lambda fraction: None)
-    assert name in caught.value.text("zh")
+    assert name.removeprefix("ms://") in caught.value.text("zh")
     return caught.value
 
 
@@ -114,3 +115,43 @@ def test_no_network_is_said_as_such(monkeypatch):
 def test_what_looks_like_a_path_is_not_asked_of_the_hub(hub, name):
     assert refused(name).key == "hub.no_such_path"
     assert hub.asked == []
+
+
+def test_a_token_goes_into_the_request_and_nowhere_else(hub, tiny_model, tmp_path):
+    hub.files = {path.name: path.read_bytes() for path in tiny_model("qwen3").iterdir()}
+    models = Hub()
+    models.token = "hf_abc"
+    models.resolve_path("us/tiny")
+    assert "Bearer hf_abc" in hub.tokens
+    assert not any(b"hf_abc" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_modelscope_name_is_fetched_by_its_library_with_progress(tmp_path, monkeypatch):
+    callback = pytest.importorskip("modelscope.hub.callback")
+    import importlib
+
+    # `modelscope.hub` offers the function under the module's name.
+    library = importlib.import_module("modelscope.hub.snapshot_download")
+
+    def fetch(name, allow_patterns, progress_callbacks):
+        assert name == "qwen/tiny" and "*.safetensors" in allow_patterns and "*.bin" not in allow_patterns
+        (kind,) = progress_callbacks
+        assert issubclass(kind, callback.ProgressCallback)
+        first, second = kind("a", 100), kind("b", 300)
+        first.update(100)
+        second.update(300)
+        return str(tmp_path)
+
+    monkeypatch.setattr(library, "snapshot_download", fetch)
+    seen = []
+    assert sources.is_hub_name("ms://qwen/tiny")
+    assert sources.folder("ms://qwen/tiny", seen.append) == tmp_path
+    assert seen == [0.25, 1.0]
+
+
+def test_modelscope_without_its_library_or_without_the_model_is_said_as_such(monkeypatch):
+    from workbench.models import modelscope
+
+    monkeypatch.setattr(modelscope.importlib.util, "find_spec", lambda name: None)
+    error = refused("ms://qwen/tiny")
+    assert error.key == "hub.modelscope_missing" and "pip install modelscope" in error.text("zh")

@@ -48,6 +48,13 @@ def refusals(device: str = "auto") -> Mapping[str, Mapping[str, UserError]]:
     return refused
 
 
+def check_device(device: str) -> None:
+    """Raises UserError, naming the devices that there are."""
+    there = devices()
+    if device not in there and device not in {name.partition(":")[0] for name in there}:
+        raise UserError("hub.no_device", path="model.device", device=device, devices=", ".join(there))
+
+
 def check(values: Mapping[str, object], device: str = "auto") -> None:
     """Raises the first refusal that one of the values (by knob path) meets."""
     for path, choices in refusals(device).items():

@@ -55,6 +55,7 @@ class Hub:
         self._lock = threading.Lock()
         self._loading: dict[tuple[Any, ...], threading.Lock] = {}
         self._bases: dict[tuple[Any, ...], Base] = {}
+        self.token: str | None = None  # for gated models, typed into the page; never written anywhere
         self._tokenizers: dict[tuple[str, bool], PreTrainedTokenizerBase] = {}
         self._used: dict[tuple[Any, ...], int] = {}
         self._uses = itertools.count()
@@ -110,7 +111,7 @@ class Hub:
 
     def resolve_path(self, path: str, *, progress: OnProgress | None = None) -> Path:
         """The folder behind `embedded`, a folder or a hub name (downloaded now unless it is in the cache)."""
-        return sources.folder(path, progress or _silent)
+        return sources.folder(path, progress or _silent, self.token)
 
     def tokenizer(self, section: ModelSection) -> PreTrainedTokenizerBase:
         """The tokenizer without the weights; the same object for every caller, so nobody may change it."""

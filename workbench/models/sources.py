@@ -11,17 +11,23 @@ from pathlib import Path
 
 from workbench import presets
 from workbench.errors import UserError, nearest
-from workbench.models import weights
+from workbench.models import modelscope, weights
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
+MODELSCOPE = "ms://"  # as data sets are named
 # Never *.bin, *.pt: they are not even downloaded.
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.py", "*.tiktoken"]
 
 
-def folder(path: str, progress: Callable[[float], None]) -> Path:
-    """Raises UserError for a path or name behind which there is no model."""
+def folder(path: str, progress: Callable[[float], None], token: str | None = None) -> Path:
+    """token: for a gated model, beside HF_TOKEN of the environment; goes into the request and nowhere else.
+
+    Raises UserError for a path or name behind which there is no model.
+    """
     if path == "embedded":
         return presets.embedded_model()
+    if path.startswith(MODELSCOPE):
+        return modelscope.download(path.removeprefix(MODELSCOPE), _WANTED, progress)
     local = Path(path).expanduser()
     if local.is_dir():
         _check_folder(local)
@@ -30,11 +36,13 @@ def folder(path: str, progress: Callable[[float], None]) -> Path:
         raise UserError("hub.is_a_file", path=path, folder=local.parent)
     if not _HUB_NAME.fullmatch(path):
         raise UserError("hub.no_such_path", path=path, nearest=_neighbours(local))
-    return _download(path, progress)
+    return _download(path, progress, token)
 
 
 def is_hub_name(path: str) -> bool:
     """Whether finding the model may mean downloading it."""
+    if path.startswith(MODELSCOPE):
+        return True
     return path != "embedded" and not Path(path).expanduser().exists() and bool(_HUB_NAME.fullmatch(path))
 
 
@@ -83,7 +91,7 @@ def _neighbours(path: Path) -> str:
     return ", ".join(str(place / name) for name in nearest(path.name, names).split(", ")) if names else "embedded"
 
 
-def _download(name: str, progress: Callable[[float], None]) -> Path:
+def _download(name: str, progress: Callable[[float], None], token: str | None) -> Path:
     """The folder of a hub model in the cache; downloads what is missing (HF_ENDPOINT names a mirror)."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import httpx
@@ -92,7 +100,11 @@ def _download(name: str, progress: Callable[[float], None]) -> Path:
 
     try:
         found = snapshot_download(
-            name, allow_patterns=_WANTED, tqdm_class=_bar_that_reports(progress), endpoint=os.environ.get("HF_ENDPOINT")
+            name,
+            allow_patterns=_WANTED,
+            tqdm_class=_bar_that_reports(progress),
+            endpoint=os.environ.get("HF_ENDPOINT"),
+            token=token or None,
         )
     except GatedRepoError:
         raise UserError("hub.gated", name=name) from None

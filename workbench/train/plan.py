@@ -122,9 +122,15 @@ def _settings(spec: Spec) -> dict[str, float]:
     return found
 
 
+def warm_up(spec: Spec, total: int) -> int:
+    """Steps in which the rate rises; below 1 the knob is a part of the run, as in transformers."""
+    given = spec.training.warmup_steps
+    return int(given) if given >= 1 else math.ceil(given * total)
+
+
 def learning_rate(spec: Spec, step: int, total: int) -> float | None:
     """The rate after `step` steps, as transformers' schedules give it; None for a schedule not known here."""
-    kind, warm = spec.training.lr_scheduler_type, spec.training.warmup_steps
+    kind, warm = spec.training.lr_scheduler_type, warm_up(spec, total)
     set_apart = {"cosine_with_restarts": _restarts, "cosine_with_min_lr": _cosine_with_floor}.get(kind)
     if set_apart is None and (kind not in _FALLING or spec.training.lr_scheduler_kwargs):
         return None
@@ -156,7 +162,7 @@ def objections(spec: Spec, found: Steps) -> list[WorkbenchError]:
     if way is not None and way < least:
         factor, rate = math.ceil(4 * least / way) if way else 2, f"{knobs.learning_rate:g}"
         told.append(UserError("plan.too_short", steps=found.total, rate=rate, factor=factor))
-    if found.total > 1 and knobs.warmup_steps >= found.total and knobs.lr_scheduler_type != "constant":
+    if found.total > 1 and warm_up(spec, found.total) >= found.total and knobs.lr_scheduler_type != "constant":
         told.append(UserError("plan.only_warm_up", steps=found.total, warmup=knobs.warmup_steps))
     return told
 

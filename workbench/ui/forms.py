@@ -10,6 +10,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as field_of
 from typing import Any
 
 import gradio as gr
@@ -75,6 +76,7 @@ class Form:
     fields: Mapping[str, Component]
     t: Texts
     stages: Mapping[str, frozenset[str]]  # stage -> the paths that it has
+    folds: Mapping[str, gr.Accordion] = field_of(default_factory=dict)  # by section or topic
 
     @property
     def inputs(self) -> list[Component]:
@@ -196,6 +198,7 @@ def build(
     form = Form(stage, items, {}, t, stages)
     now = {path: (values or {}).get(path, item.default) for path, item in items.items()}
     made: dict[str, Component] = {}
+    folds: dict[str, gr.Accordion] = {}
 
     def put(some: Iterable[Knob]) -> None:
         with gr.Row(elem_classes=["wb-fields"]):
@@ -206,9 +209,9 @@ def build(
     for fold in dict.fromkeys(item.fold for item in items.values()):
         rest = [item for item in items.values() if item.fold == fold and not item.basic]
         if rest:
-            with gr.Accordion(t.section(fold), open=False, elem_id=f"section-{fold}"):
+            with gr.Accordion(t.section(fold), open=False, elem_id=f"section-{fold}") as folds[fold]:
                 put(rest)
-    form = replace(form, fields={path: made[path] for path in items})
+    form = replace(form, fields={path: made[path] for path in items}, folds=folds)
     _wire(form)
     return form
 

@@ -10,7 +10,7 @@ import gradio as gr
 from workbench import presets, runs
 from workbench.errors import UserError, WorkbenchError
 from workbench.specs import STAGES, flatten, parse, to_mapping
-from workbench.ui import forms, live, plan
+from workbench.ui import forms, live, machine, plan
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def build(app: App, t: Texts) -> Train:
     tab.started = gr.Textbox(visible=False)
     fields = tab.form.inputs
     plan.wire(app, t, tab.form, shown)
+    machine.wire(app, t, tab.form)
     tab.preset.input(tab.take_preset, tab.preset, [tab.problem, *fields], api_visibility="private").then(
         None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private"
     )
@@ -120,7 +121,9 @@ class Train:
     def start(self, name: str, *given: Any) -> list[Any]:
         """Queue a run; a refusal stands under the form and at its field, and nothing that was typed is lost."""
         try:
-            spec = parse(self.form.values(given))
+            values = self.form.values(given)
+            spec = parse(values)
+            machine.refuse(self.form, values)
             run = self.app.jobs.submit(spec, name=name.strip() or None)
         except UserError as error:
             return [gr.skip(), gr.skip(), self._say(error), *self.form.refuse(error)]
