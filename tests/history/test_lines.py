@@ -14,7 +14,8 @@ def test_a_line_says_state_figures_duration_disk_and_the_best_checkpoint(make):
     assert found.pop("disk_bytes") > 1000
     assert found == {
         "run": "one", "state": "finished", "step": 10, "total_steps": 100, "loss": 1.0, "score": None, "started": 100.0,
-        "ended": 160.0, "stage": "sft", "model": "embedded", "eval_loss": 1.5, "seconds": 60.0, "memory_bytes": 9,
+        "ended": 160.0, "stage": "sft", "model": "embedded", "eval_loss": 1.5, "seconds": 60.0,
+        "memory_bytes": 9, "estimated_memory_bytes": None,
         "best": {"checkpoint": "checkpoint-10", "by": "eval_loss", "value": 1.5}, "sweep": None, "noted": True,
     }  # fmt: skip
 

@@ -107,3 +107,14 @@ def test_counts_come_in_the_background_and_a_refusal_is_an_answer(spec, home, hu
     data_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert asked(spec()).rows == 2  # the file changed, so it is counted anew
     assert isinstance(asked(spec(**{"data.path": "gone.jsonl"})), UserError | WorkbenchError)
+
+
+def test_the_largest_batch_is_drawn_from_the_rows_lengths():
+    data = Counted(rows=4, held_out=0, tokens=100, trained_tokens=50, longest=70, cut=0, lengths=(10, 10, 10, 70))
+    spec = parse({"training.per_device_train_batch_size": 2})
+    assert plan.rows_of(spec, data, on_cpu=False) == plan.Rows(2, 70, 0.5, padded=True)
+    assert 20 <= plan.rows_of(spec, data, on_cpu=True).tokens <= 140
+    alike = Counted(rows=4, held_out=0, tokens=40, trained_tokens=40, longest=10, cut=0, lengths=(10,) * 4)
+    assert plan.rows_of(spec, alike, on_cpu=True) == plan.Rows(2, 10, 1.0, padded=False)
+    packed = parse({"data.packing": True, "data.max_length": 64})
+    assert plan.rows_of(packed, data, on_cpu=True) == plan.Rows(4, 64, 0.5)

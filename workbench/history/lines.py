@@ -45,6 +45,7 @@ def line(run: Run) -> dict[str, Any]:
     model, sweep = values.get("model"), sweep_of(run)
     evaluated = [row["eval_loss"] for row in rows if row.get("eval_loss") is not None]
     memory = [row["memory_bytes"] for row in rows if row.get("memory_bytes")]
+    expected = run.stored_state().get("estimated_memory_bytes")
     ended, started = summary["ended"], summary["started"]
     return summary | {
         "stage": str(values.get("stage", "")),
@@ -52,6 +53,7 @@ def line(run: Run) -> dict[str, Any]:
         "eval_loss": evaluated[-1] if evaluated else None,
         "seconds": ended - started if ended and started else None,
         "memory_bytes": max(memory, default=None),
+        "estimated_memory_bytes": expected,
         "disk_bytes": folder_bytes(run.directory),
         "best": {"checkpoint": best.checkpoint, "by": best.by, "value": best.value} if best else None,
         "sweep": sweep["sweep"] if sweep else None,

@@ -6,10 +6,11 @@ import time
 from collections import deque
 from typing import Any
 
-import psutil
 import torch
 from transformers import TrainerCallback
 
+from workbench.memory.device import nvidia
+from workbench.memory.footprint import Footprint
 from workbench.models.live import LiveRun
 from workbench.runs import Run, append_lines, utc_now
 from workbench.train.guard import Guard
@@ -36,7 +37,7 @@ class Curve(TrainerCallback):
         self.loss: float | None = None
         self.tokens_per_second: float | None = None
         self._held: dict[str, Any] | None = None
-        self._process = psutil.Process()
+        self._footprint, self._peak = Footprint(), 0
         self._tokens, self._clock, self._paused = 0, 0.0, 0.0
         self._ends: deque[float] = deque(maxlen=_SPEED_STEPS)
 
@@ -94,6 +95,7 @@ class Curve(TrainerCallback):
             grad_norm=norm,
             tokens_per_second=round(self.tokens_per_second, 1),
             memory_bytes=self._memory_bytes(),
+            **self._load(),
         )
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -101,10 +103,20 @@ class Curve(TrainerCallback):
         self.heart.note(step=state.global_step)
 
     def _memory_bytes(self) -> int:
-        """The device's peak since the start, or what this process holds on a CPU."""
-        if torch.cuda.is_available():
-            return torch.cuda.max_memory_allocated()
-        return self._process.memory_info().rss
+        """The peak of the device (on a CPU of this process) since the last line; the highest stands in the state."""
+        memory = self._footprint.lap()
+        if memory > self._peak:
+            self._peak = memory
+            self.heart.note(peak_memory_bytes=memory)
+        return memory
+
+    @staticmethod
+    def _load() -> dict[str, float]:
+        """How busy the accelerator is, where its driver tells."""
+        if not torch.cuda.is_available():
+            return {}
+        busy = next((device.utilization for device in nvidia() if device.utilization is not None), None)
+        return {} if busy is None else {"gpu_utilization": busy}
 
     def _tell(self, state: Any) -> None:
         if self.on_progress is None:

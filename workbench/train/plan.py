@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.data.mix import training_records
 from workbench.errors import UserError, WorkbenchError
@@ -17,11 +18,15 @@ from workbench.memory.estimate import Rows
 from workbench.memory.learned import BASE_WEIGHTS
 from workbench.specs import Spec
 
+if TYPE_CHECKING:
+    from workbench.data.render import Rendered
+
 # The sum of the learning rates over all steps is about how far one weight can travel under Adam. LoRA's B begins at
 # zero: below this it is still there. 16 steps at 5e-5 with a falling rate make 4e-4; the identity recipe makes 0.5.
 _TOO_SHORT = 2e-3
 _TOO_SHORT_FOR_BASE = 1e-4  # weights that are trained already need to go less far
 _POINTS = 80
+_KEPT_LENGTHS, _DRAWN_BATCHES = 5000, 300
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,17 @@ class Counted:
     trained_tokens: int  # those that take loss
     longest: int
     cut: int  # rows that are cut off
+    lengths: tuple[int, ...] = ()  # of the rows, in tokens; of many rows some thousand
+
+    @classmethod
+    def of(cls, rendered: Sequence[Rendered], held_out: int = 0) -> Counted:
+        lengths = [len(row.input_ids) for row in rendered]
+        return cls(
+            rows=len(rendered), held_out=held_out, tokens=sum(lengths),
+            trained_tokens=sum(sum(label != -100 for label in row.labels) for row in rendered),
+            longest=max(lengths), cut=sum(row.truncated for row in rendered),
+            lengths=tuple(lengths[:: len(lengths) // _KEPT_LENGTHS + 1]),
+        )  # fmt: skip
 
 
 def count(spec: Spec, home: Path, tokenizer: Any) -> Counted:
@@ -50,22 +66,25 @@ def count(spec: Spec, home: Path, tokenizer: Any) -> Counted:
     rendered = [row for row in found if isinstance(row, Rendered)]
     if not rendered:
         raise UserError("train.no_rows", why=UserError("data.nothing_to_train"))
-    return Counted(
-        rows=len(rendered), held_out=len(data.held_out), tokens=sum(len(row.input_ids) for row in rendered),
-        trained_tokens=sum(sum(label != -100 for label in row.labels) for row in rendered),
-        longest=max(len(row.input_ids) for row in rendered), cut=sum(row.truncated for row in rendered),
-    )  # fmt: skip
+    return Counted.of(rendered, len(data.held_out))
 
 
-def rows_of(spec: Spec, counted: Counted | None) -> Rows:
-    """The largest micro-batch for the memory estimate; an upper bound as long as the data have not been counted."""
-    batch = spec.training.per_device_train_batch_size
-    if counted is None:
-        return Rows(batch, spec.data.max_length)
-    length = spec.data.max_length if spec.packs else min(counted.longest, spec.data.max_length)
-    # Rows of one length need no mask; others are padded side by side or laid end to end with one.
-    return Rows(min(batch, counted.rows), length, counted.trained_tokens / counted.tokens,
-                padded=counted.tokens < counted.rows * counted.longest)  # fmt: skip
+def rows_of(spec: Spec, counted: Counted, on_cpu: bool) -> Rows:
+    """The largest micro-batch that a run will meet, as batches are drawn.
+
+    On a CPU rows are laid end to end where that is less (stages/batches.py); elsewhere they are padded to the longest.
+    """
+    batch = min(spec.training.per_device_train_batch_size, counted.rows)
+    fraction = counted.trained_tokens / counted.tokens
+    if spec.packs:
+        return Rows(batch, spec.data.max_length, fraction)
+    batches = math.ceil(counted.rows / batch * max(spec.training.num_train_epochs, 1))
+    draw, tokens = random.Random(0), 0
+    for _ in range(min(batches, _DRAWN_BATCHES)):
+        lengths = draw.choices(counted.lengths or (counted.longest,), k=batch)
+        tokens = max(tokens, sum(lengths) if on_cpu else batch * max(lengths))
+    alike = counted.tokens == counted.rows * counted.longest
+    return Rows(batch, math.ceil(tokens / batch), fraction, padded=not alike)
 
 
 @dataclass(frozen=True)
@@ -237,4 +256,4 @@ class Counts:
 
 
 def to_json(counted: Counted) -> dict[str, Any]:
-    return asdict(counted)
+    return {name: value for name, value in asdict(counted).items() if name != "lengths"}

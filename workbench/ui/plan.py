@@ -9,6 +9,7 @@ import gradio as gr
 
 from workbench.errors import UserError, WorkbenchError
 from workbench.memory.advice import advise
+from workbench.memory.device import chosen
 from workbench.specs import Spec, parse
 from workbench.train import plan
 from workbench.train.plan import Counted
@@ -69,7 +70,9 @@ def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:
         counted = None
     answer["counting"] = _has_data(spec) and counted is None and "data_problem" not in answer
     try:
-        answer |= advise(spec, plan.rows_of(spec, counted) if counted else None)
+        answer |= advise(
+            spec, plan.rows_of(spec, counted, chosen(spec.model.device).kind == "cpu") if counted else None
+        )
     except UserError as error:
         answer["memory_problem"] = t.error(error)
     return answer | (_steps(spec, counted, t) if counted else {})

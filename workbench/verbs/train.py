@@ -98,11 +98,9 @@ def _stem(source: str, stage: str) -> str:
 
 def _train(terminal: Terminal, run: Run, resume: bool) -> int:
     from workbench.models.hub import Hub
-    from workbench.train.session import train
 
     t, began = terminal.t, time.monotonic()
-    with _stopping_on_signals(run, terminal), _bar(terminal) as tell:
-        state = train(run, hub=Hub(), resume=resume, on_progress=tell)
+    state = train_in_foreground(terminal, run, Hub(), resume)
     seconds = round(time.monotonic() - began, 2)
     loss = run.summary()["loss"]
     document = {
@@ -117,6 +115,14 @@ def _train(terminal: Terminal, run: Run, resume: bool) -> int:
     key = "cli.train.finished" if state["state"] == "finished" else "cli.train.stopped"
     terminal.result(document, t(key, run=run.name, step=state["step"], loss=shown, seconds=round(seconds, 1)))
     return 0
+
+
+def train_in_foreground(terminal: Terminal, run: Run, hub: Any, resume: bool = False) -> dict[str, Any]:
+    """A run trained here and now under a progress bar; Ctrl-C asks it to save and stop. Answers with its last state."""
+    from workbench.train.session import train
+
+    with _stopping_on_signals(run, terminal), _bar(terminal) as tell:
+        return train(run, hub=hub, resume=resume, on_progress=tell)
 
 
 @contextmanager

@@ -41,6 +41,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
   const number = (value) =>
     value === null || value === undefined ? "–"
       : Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US")
+      : value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1)
       : Math.abs(value) >= 100 ? value.toFixed(0)
       : String(Number(value.toPrecision(3)));
   function bytes(value) {
@@ -242,6 +243,8 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       this.pinned = "";
       this.curve = new Curve(el("div", { class: "wb-chart", id: `${this.id}-chart`, hidden: true }));
       this.probes = new Probes(this.id);
+      this.small = new window.workbench.Multiples(this.id);
+      this.log = new window.workbench.Log(this.id);
       this.title = el("strong", { class: "wb-name", id: `${this.id}-run` });
       this.state = el("span", {});
       this.stopButton = el("button", { type: "button", class: "wb-button", id: `${this.id}-stop`, text: t("stop"), onclick: () => this.act("stop") });
@@ -261,7 +264,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
         el("button", { type: "button", class: "wb-link", text: t("unzoom"), onclick: () => this.curve.unzoom() }));
       this.body = el("div", { hidden: true },
         el("div", { class: "wb-line" }, this.title, this.state, el("span", { class: "wb-gap" }), this.stopButton, this.resumeButton),
-        this.bar, this.figures, this.why, this.curve.box, this.tools, this.probes.box);
+        this.bar, this.figures, this.why, this.curve.box, this.tools, this.small.box, this.probes.box, this.log.box);
       root.replaceChildren(this.reason, this.empty, this.body);
       this.forget("");
       this.loop();
@@ -270,6 +273,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       this.run = run; this.generation = -1; this.metrics_offset = 0; this.probes_offset = 0;
       this.recent = []; this.last = {};
       this.curve.reset(); this.curve.box.hidden = true; this.tools.hidden = true; this.probes.reset();
+      this.small.reset(); this.log.reset(run);
     }
     show(run) {
       this.pinned = run || "";
@@ -315,7 +319,8 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       for (const row of news.rows) Object.assign(this.last, row);
       this.paint(news);
       this.probes.add(news.probes);
-      if (news.rows.length) { this.tools.hidden = false; await this.curve.add(news.rows); }
+      if (news.rows.length) { this.tools.hidden = false; this.small.add(news.rows); await this.curve.add(news.rows); }
+      await this.log.poll();
       this.tell();
       return ACTIVE.includes(news.state.state) ? POLL_MS.active : POLL_MS.idle;
     }

@@ -260,6 +260,7 @@
       this.facts.replaceChildren(...[
         line.model && fact(t("model"), line.model), fact(t("disk"), bytes(line.disk_bytes)),
         line.memory_bytes && fact(t("peak_memory"), bytes(line.memory_bytes)),
+        line.memory_bytes && line.estimated_memory_bytes && fact(t("estimated"), `${bytes(line.estimated_memory_bytes)} (${Math.round((100 * line.estimated_memory_bytes) / line.memory_bytes)} %)`),
       ].filter(Boolean));
       if (other || document.activeElement !== this.notes) { this.notes.value = notes; if (other) this.saved.textContent = ""; }
       this.spec.textContent = spec;

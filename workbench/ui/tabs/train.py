@@ -9,6 +9,7 @@ import gradio as gr
 
 from workbench import presets, runs
 from workbench.errors import UserError, WorkbenchError
+from workbench.history import sweep as sweeps
 from workbench.specs import STAGES, flatten, parse, to_mapping
 from workbench.ui import forms, live, machine, plan
 from workbench.ui.i18n import Texts
@@ -42,6 +43,17 @@ def build(app: App, t: Texts) -> Train:
                 start = gr.Button(t("ui.train.start"), variant="primary", elem_id="train-button")
                 as_yaml = gr.Button(t("ui.train.as_yaml"), elem_id="train-yaml-button")
                 save = gr.Button(t("ui.train.save"), elem_id="save-preset")
+            with gr.Accordion(t("ui.sweep.title"), open=False, elem_id="train-sweep"):
+                gr.Markdown(t("ui.sweep.help"), elem_classes=["wb-note"])
+                tab.over = gr.Textbox(
+                    label=t("ui.sweep.over"),
+                    info=t("ui.sweep.over_help"),
+                    placeholder="adapter.r=8,16,32\ntraining.learning_rate=1e-4,3e-4",
+                    lines=2,
+                    elem_id="sweep-over",
+                )
+                sweep = gr.Button(t("ui.sweep.start"), elem_id="sweep-button")
+                tab.swept = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="sweep-said")
             tab.yaml = gr.Code(language="yaml", visible=False, label=t("ui.train.yaml"), elem_id="train-yaml")
         with gr.Column(scale=6, min_width=360):
             shown = plan.panel()
@@ -60,6 +72,10 @@ def build(app: App, t: Texts) -> Train:
     upload.upload(tab.open_file, upload, [tab.problem, *fields], api_visibility="private")
     save.click(tab.save_preset, [tab.name, *fields], [tab.preset, tab.problem, *fields], api_visibility="private")
     tab.taken = [tab.problem, *fields]
+    sweep.click(
+        tab.sweep, [tab.name, tab.over, *fields], [tab.swept, tab.name, *fields], api_visibility="private",
+        trigger_mode="once",
+    )  # fmt: skip
     as_yaml.click(tab.show_yaml, fields, [tab.yaml, tab.problem, *fields], api_visibility="private")
     return tab
 
@@ -73,6 +89,8 @@ class Train:
     problem: gr.HTML
     yaml: gr.Code
     started: gr.Textbox
+    over: gr.Textbox
+    swept: gr.HTML
     taken: list[Any]  # what `take_preset` and `take_run` fill
 
     def __init__(self, app: App, t: Texts) -> None:
@@ -130,6 +148,27 @@ class Train:
         except Exception as error:
             return [gr.skip(), gr.skip(), self._say(error), *[gr.skip()] * len(given)]
         return [run.name, "", "", *[gr.skip()] * len(given)]
+
+    def sweep(self, name: str, over: str, *given: Any) -> list[Any]:
+        """Queue every combination of the values as a run of its own; nothing is queued when one of them cannot be."""
+        untouched = [gr.skip()] * len(given)
+        try:
+            spec = parse(self.form.values(given))
+            grid = dict(sweeps.parse_values(line) for line in over.splitlines() if line.strip())
+            found = sweeps.points(spec, grid)
+            wanted = sweeps.free_name(self.app.home, name.strip() or None)
+            from workbench.train.check import check
+
+            for point in found:
+                check(point.spec, self.app.home)
+            for point in found:
+                sweeps.mark(self.app.jobs.submit(point.spec, stem=wanted), wanted, point)
+        except UserError as error:
+            return [self._say(error), gr.skip(), *self.form.refuse(error)]
+        except Exception as error:
+            return [self._say(error), gr.skip(), *untouched]
+        said = forms.plain(self.t("ui.sweep.queued", count=len(found), name=wanted))
+        return [f'<p class="wb-note" role="status">{said}</p>', "", *untouched]
 
     def show_yaml(self, *given: Any) -> list[Any]:
         """What differs from the defaults, as the file that `workbench train` takes."""
