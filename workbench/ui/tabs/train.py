@@ -69,7 +69,9 @@ def build(app: App, t: Texts) -> Train:
         tab.start, [tab.name, *fields], [tab.started, tab.name, tab.problem, *fields], api_visibility="private"
     )
     started.success(None, tab.started, None, js=_SHOW, api_visibility="private")
-    upload.upload(tab.open_file, upload, [tab.problem, *fields], api_visibility="private")
+    upload.upload(tab.open_file, upload, [tab.problem, *fields], api_visibility="private").then(
+        None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private"
+    )
     save.click(tab.save_preset, [tab.name, *fields], [tab.preset, tab.problem, *fields], api_visibility="private")
     tab.taken = [tab.problem, *fields]
     sweep.click(
