@@ -272,3 +272,33 @@ def test_what_cannot_be_begun_with_is_refused(base, tmp_path):
     prompt, _ = trained_folder(base, tmp_path, "prompt", CASES["prompt"])
     with pytest.raises(UserError, match="PROMPT_TUNING.*cannot be merged"):
         build(base, tmp_path / "run", {"continue_from": str(prompt), "continue_as": "stack"})
+
+
+def test_base_weights_of_16_bits_learn_in_32_and_are_saved_as_they_came(tiny_model, tmp_path):
+    spec = parse({"model.path": str(tiny_model("qwen3")), "model.dtype": "bfloat16"})
+    half = Hub().load(spec.model)
+    trainer = build(half, tmp_path / "run", CASES["full"], **{"model.dtype": "bfloat16"})
+    assert {value.dtype for value in trainer.model.parameters()} == {torch.float32}
+    trainer.train()
+    trainer.method.save(trainer.model, tmp_path / "model")
+    from transformers import AutoModelForCausalLM
+
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert {value.dtype for value in again.parameters()} == {torch.bfloat16}
+    for name, value in trainer.model.named_parameters():
+        assert torch.equal(dict(again.named_parameters())[name], value.bfloat16()), name
+    assert half.model.dtype == torch.bfloat16
+
+
+def test_loftq_begins_nearer_to_the_unrounded_model_than_nothing(tiny_model, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "head_dim": 16}
+    path = tiny_model("llama", **sizes)
+    whole = Hub().load(parse({"model.path": str(path)}).model)
+    rounded = Hub().load(parse({"model.path": str(path), "model.quantization": "nf4"}).model)
+    with torch.no_grad():
+        wanted, before = whole.model(IDS).logits, rounded.model(IDS).logits
+    trainer = build(rounded, tmp_path / "run", {"init_lora_weights": "loftq", "r": 16}, **{"model.quantization": "nf4"})
+    assert (logits(trainer.model) - wanted).norm() < 0.9 * (before - wanted).norm()
+    with torch.no_grad():
+        assert torch.equal(rounded.model(IDS).logits, before)

@@ -20,6 +20,8 @@ from workbench.train.check import check
         ({"probes.path": "identiti"}, "There is no list of questions “identiti”"),
         ({"model.path": "./nowhere/model"}, "./nowhere/model"),
         ({"adapter.target_modules": "q_proj,lm_head"}, "adapter.target_modules names lm_head"),
+        ({"adapter.continue_from": "nobody"}, "There is no run “nobody” with an adapter"),
+        ({"vocabulary.tokens": "words.txt"}, "words.txt"),
         ({"data.path": "", "identity.name": "Nova"}, "identity.author"),
     ],
 )

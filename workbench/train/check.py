@@ -7,7 +7,7 @@ from pathlib import Path
 from workbench.data import styles
 from workbench.data.mix import data_path, training_records
 from workbench.errors import UserError, nearest
-from workbench.models import sources
+from workbench.models import adapters, sources
 from workbench.specs import Spec, conflicts
 from workbench.train import probes, reports
 
@@ -23,8 +23,19 @@ def check(spec: Spec, home: Path) -> None:
     conflicts.refuse(spec)
     reports.check(spec.training.report_to)
     probes.of_spec(spec, home)
+    _check_start(spec, home)
     _check_model(spec)
     _check_rows(spec, home)
+
+
+def _check_start(spec: Spec, home: Path) -> None:
+    """The adapter to begin with, and the files that new tokens come from, are there."""
+    start = spec.adapter.continue_from.strip()
+    if start and not adapters.is_model(Path(start).expanduser()):  # a whole model is refused with its own sentence
+        adapters.locate(home, start)
+    tokens = spec.vocabulary.tokens.strip()
+    for path in filter(None, (spec.vocabulary.corpus.strip(), tokens if tokens.endswith(".txt") else "")):
+        data_path(path, home)
 
 
 def _check_model(spec: Spec) -> None:

@@ -11,7 +11,7 @@ from workbench.errors import UserError
 from workbench.models.building import BUILDING
 from workbench.models.vocabulary import tables_of
 from workbench.stages.adapters import peft_config
-from workbench.stages.methods import joined
+from workbench.stages.methods import joined, loftq
 from workbench.stages.methods.peft_family import NAME, PeftMethod
 
 _EVA_BATCH = 8
@@ -57,7 +57,7 @@ class Lora(PeftMethod):
             if initial == "eva":
                 self._begin_with_activations(tuned, rows, tokenizer)
             elif initial == "loftq":
-                self._make_up_for_rounding(tuned)
+                loftq.begin(tuned, self.base_path, NAME)
         if self.changes_base:
             self._beginning = joined.Part.of(tuned, sign=-1.0)
         if self.section.lora_fa:
@@ -94,11 +94,6 @@ class Lora(PeftMethod):
         was_training = tuned.training
         initialize_lora_eva_weights(tuned.eval(), loader, show_progress_bar=False)
         tuned.train(was_training)
-
-    def _make_up_for_rounding(self, tuned: Any) -> None:
-        from peft import replace_lora_weights_loftq
-
-        replace_lora_weights_loftq(tuned, str(self.base_path) if self.base_path else None, NAME)
 
     def optimizer(self, model: Any, kind: type, options: dict[str, Any]) -> Any:
         ratio = self.section.loraplus_lr_ratio
