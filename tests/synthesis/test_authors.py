@@ -45,10 +45,13 @@ def test_a_busy_server_is_asked_again(fake):
     assert write(Endpoint(fake.url, "m"), "a") == ["done"] and len(fake.asked) == 3
 
 
-def test_newer_models_get_their_limit_under_its_new_name(fake):
-    fake.replies = lambda prompt, number: error(400, "use max_completion_tokens") if number == 1 else "done"
-    assert write(Endpoint(fake.url, "m", options={"max_tokens": 7}), "a") == ["done"]
-    assert "max_tokens" not in fake.asked[1] and fake.asked[1]["max_completion_tokens"] == 7
+def test_newer_models_get_the_options_that_they_take(fake):
+    refusals = ["use max_completion_tokens", "Unsupported value: temperature"]
+    fake.replies = lambda prompt, number: error(400, refusals[number - 1]) if number < 3 else "done"
+    assert write(Endpoint(fake.url, "m", options={"max_tokens": 7, "temperature": 0.0}), "a") == ["done"]
+    assert [set(body) - {"path", "model", "messages"} for body in fake.asked] == [
+        {"max_tokens", "temperature"}, {"max_completion_tokens", "temperature"}, {"max_completion_tokens"},
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class Endpoint:
     def __init__(self, url: str, model: str, key: str = "", options: Mapping[str, Any] | None = None) -> None:
         """options: temperature, max_tokens. Raises UserError for an address that is none, and for no model's name."""
         self._url, self._model, self._key = address(url), model.strip(), key.strip()
-        self._options = dict(options or {})
+        self._options = {name: value for name, value in (options or {}).items() if value is not None}
         if not self._model:
             raise UserError("synthesis.no_model_name", url=self._url)
         if not self._key.isascii() or any(sign.isspace() for sign in self._key):
@@ -107,11 +107,9 @@ class Endpoint:
     async def _ask(self, client: Any, prompt: str) -> str | WorkbenchError:
         import httpx
 
-        limit = "max_tokens"
+        options = dict(self._options)
         for attempt in range(1, _TRIES + 1):
-            options = {"temperature": self._options.get("temperature"), limit: self._options.get("max_tokens")}
-            body = {"model": self._model, "messages": [{"role": "user", "content": prompt}]}
-            body |= {name: value for name, value in options.items() if value is not None}
+            body = {"model": self._model, "messages": [{"role": "user", "content": prompt}], **options}
             try:
                 answer = await client.post(f"{self._url}/chat/completions", json=body)
             except httpx.TimeoutException:
@@ -122,8 +120,8 @@ class Endpoint:
                     continue
                 why = self._safe(error) or type(error).__name__
                 raise UserError("synthesis.unreachable", url=self._url, why=why) from None
-            if answer.status_code == 400 and "max_completion_tokens" in answer.text and limit == "max_tokens":
-                limit = "max_completion_tokens"  # OpenAI's newer models know the limit under this name only
+            if answer.status_code == 400 and (fitting := _without_refused(options, answer.text)):
+                options = fitting
                 continue
             if (answer.status_code == 429 or answer.status_code >= 500) and attempt < _TRIES:
                 await asyncio.sleep(_pause(answer.headers.get("retry-after"), attempt))
@@ -177,6 +175,15 @@ def environment_key(url: str) -> str:
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(address(url))
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+
+
+def _without_refused(options: Mapping[str, Any], reason: str) -> dict[str, Any] | None:
+    """Options that newer models of OpenAI take: the limit under its new name, their own temperature only."""
+    if "max_completion_tokens" in reason and "max_tokens" in options:
+        return {("max_completion_tokens" if name == "max_tokens" else name): value for name, value in options.items()}
+    if "temperature" in reason and "temperature" in options:
+        return {name: value for name, value in options.items() if name != "temperature"}
+    return None
 
 
 def _pause(wanted: str | None, attempt: int) -> float:
