@@ -1,10 +1,14 @@
 """Files of every container and with every kind of dirt -> records, reasons and lines."""
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
 import os
+import tarfile
+import zipfile
 
 import pytest
 
@@ -119,6 +123,24 @@ def test_pointers_and_web_pages_are_named_under_any_ending(write, ending):
     assert pointer.report.format == "git_lfs_pointer"
     page = load(write("page" + ending, "<!DOCTYPE html>\n<html>404</html>"))
     assert [bad.reason.key for bad in page.report.bad] == ["data.row.html"]
+
+
+def test_archives_and_documents_are_no_rows_of_rubbish(tmp_path):
+    inner = json.dumps(GOOD[0]).encode()
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as packed, zipfile.ZipFile(tmp_path / "b.zip", "w") as other:
+        entry = tarfile.TarInfo("a.json")
+        entry.size = len(inner)
+        packed.addfile(entry, io.BytesIO(inner))
+        other.writestr("a.json", inner)
+    (tmp_path / "c.jsonl").write_bytes(bz2.compress(inner))
+    (tmp_path / "d.json").write_bytes(lzma.compress(inner))
+    (tmp_path / "e.txt").write_bytes(b"%PDF-1.7 ...")
+    for name, key, kind in [
+        ("a.tar.gz", "archive", "tar"), ("b.zip", "archive", "zip"), ("c.jsonl", "archive", "bzip2"),
+        ("d.json", "archive", "xz"), ("e.txt", "document", "pdf"),
+    ]:  # fmt: skip
+        (bad,) = load(tmp_path / name).report.bad
+        assert (bad.reason.key, bad.reason.params) == (f"data.row.{key}", {"kind": kind}), name
 
 
 def test_an_encoding_can_be_overridden_and_a_wrong_name_is_refused(write):

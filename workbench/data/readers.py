@@ -17,6 +17,10 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _TABLES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv"}
 _ENDINGS = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".txt", ".parquet", ".arrow", ".feather", ".xlsx"}
 _NO_ROWS = {"dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json"}  # they describe the others
+_FOREIGN = (
+    (b"%PDF-", "pdf"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a", "rar"), (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"), *((b"BZh%d1AY&SY" % level, "bzip2") for level in range(1, 10)),
+)  # fmt: skip
 _BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 
 
@@ -91,6 +95,9 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
         from workbench.data import table_reader
 
         return Rows(table_reader.binary_rows(binary, path, file, head), "", binary)
+    if (foreign := _foreign_kind(head)) is not None:
+        key = "document" if foreign in ("pdf", "docx") else "archive"
+        return Rows(iter([Row(1, None, None, RowError(key, kind=foreign))]), "", foreign)
     codec = encodings.checked(encoding) if encoding else encodings.detect(head, whole=whole)
     try:
         start = head[:8192].decode(codec, errors="replace").lstrip("\ufeff \t\r\n\0")
@@ -165,6 +172,15 @@ def _binary_kind(head: bytes, ending: str) -> str | None:
     if ending in (".parquet", *_BOOKS):  # the ending promises a container that the bytes are not
         return "parquet" if ending == ".parquet" else "xlsx"
     return None
+
+
+def _foreign_kind(head: bytes) -> str | None:
+    """Archives and documents, which hold data but are none; read as text they would be rows of rubbish."""
+    if head.startswith(b"PK\x03\x04"):
+        return "docx" if b"word/" in head else "zip"
+    if head[257:262] == b"ustar":
+        return "tar"
+    return next((kind for mark, kind in _FOREIGN if head.startswith(mark)), None)
 
 
 def _is_html(start: str) -> bool:
