@@ -87,3 +87,15 @@ def test_every_text_that_a_script_asks_for_is_in_the_catalogue(script):
     asked = set(re.findall(r'\bt\("([a-z_0-9.]+)"', (STATIC / script).read_text(encoding="utf-8")))
     for language in ("en", "zh"):
         assert {key for key in asked if f"ui.live.{key}" not in catalogue(language)} == set()
+
+
+def test_a_page_sees_the_webhooks_host_alone_and_cannot_set_a_command(site, home):
+    from workbench import notices
+
+    notices.set_webhook(home, "https://203.0.113.5/secret", local=True)
+    assert site.get("/live/notices").json() == {"webhook_host": "203.0.113.5", "command": ""}
+    refused = site.post("/live/notices", json={"webhook": "http://127.0.0.1/x", "command": "touch /tmp/x"})
+    assert refused.status_code == 400 and "127.0.0.1" in refused.json()["error"]
+    assert notices.read(home).command == ()
+    assert site.post("/live/notices", json={"webhook": ""}).json()["webhook_host"] == ""
+    assert site.post("/live/notices-test", json={}).status_code == 400

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench import notices
 from workbench.errors import WorkbenchError
 from workbench.locales import LANGUAGES
 from workbench.models import abilities
@@ -48,6 +49,12 @@ def train(run: Run, *, hub: Hub, resume: bool = False, on_progress: OnProgress |
         run.stop_path.unlink(missing_ok=True)
     tell = on_progress or _nobody
     log = RunLog(run.log_path)
+    state = _in_turn(run, hub, log, tell, on_progress)
+    notices.tell(run, state, log)
+    return state
+
+
+def _in_turn(run: Run, hub: Hub, log: RunLog, tell: OnProgress, on_progress: OnProgress | None) -> dict[str, Any]:
     with Heart(run) as heart, libraries_logged(log):
         heart.enter("queued", phase="waiting", reason="", reasons=None, ended=None)
         try:

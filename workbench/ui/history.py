@@ -8,7 +8,7 @@ import gradio as gr
 from fastapi import APIRouter, Body, Query
 from fastapi.responses import JSONResponse
 
-from workbench import presets, runs
+from workbench import notices, presets, runs
 from workbench.errors import WorkbenchError
 from workbench.history import compare, disk, lines, shelf
 from workbench.specs import STAGES, Knob, knobs
@@ -93,6 +93,23 @@ def router(app: App) -> APIRouter:
     def empty_trash(lang: str = _LANG) -> JSONResponse:
         return answer(lambda: {"freed_bytes": shelf.empty_trash(home)}, lang)
 
+    @routes.get("/notices")
+    def told(lang: str = "en") -> JSONResponse:
+        return answer(lambda: _notices(notices.read(home)), lang)
+
+    @routes.post("/notices")
+    def tell(webhook: str = Body(embed=True), lang: str = _LANG) -> JSONResponse:
+        """Only the webhook: what runs on this machine is set on its command line."""
+        return answer(lambda: _notices(notices.set_webhook(home, webhook, local=False)), lang)
+
+    @routes.post("/notices-test")
+    def try_out(lang: str = _LANG) -> JSONResponse:
+        def action() -> dict[str, Any]:
+            notices.send_test(home)
+            return _notices(notices.read(home))
+
+        return answer(action, lang)
+
     @routes.get("/cleanup")
     def preview(keep: str = "best_and_last", lang: str = "en") -> JSONResponse:
         return answer(lambda: _removals(disk.removable(home, keep)), lang)
@@ -119,6 +136,11 @@ def _about(run: runs.Run) -> dict[str, Any]:
     except (WorkbenchError, OSError):  # of another version: shown as it stands
         spec = run.spec_path.read_text(encoding="utf-8", errors="replace")
     return {"line": line, "notes": shelf.notes(run), "checkpoints": checkpoints, "spec": spec}
+
+
+def _notices(now: notices.Notices) -> dict[str, Any]:
+    """The host alone: the rest of a webhook's address is often a secret."""
+    return {"webhook_host": now.host, "command": now.command[0] if now.command else ""}
 
 
 def _removals(found: list[disk.Removal]) -> dict[str, Any]:
