@@ -72,7 +72,7 @@ NAMES |= set(
         ModelScope owner dataset_info HF_ENDPOINT HF_TOKEN HTTPS_PROXY
         attn kernels flash flash_attention torch compile TensorBoard Trackio SwanLab NEFTune Jain Adam weight Wu dropout
         num_cycles min_lr_rate num_decay_steps power momentum lion paged ademamix dft nll eval_fraction eval_steps
-        txt docx pdf API OpenAI OPENAI_API_KEY JSON question answer passage count here http rows
+        txt docx pdf API OpenAI OPENAI_API_KEY JSON question answer passage count here http rows text
         now remote WORKBENCH_REMOTE_URL""",
     )
 )

@@ -33,7 +33,7 @@ class Target:
 
 
 def names() -> tuple[str, ...]:
-    return (*_SCHEMAS, *styles.names())
+    return (*_SCHEMAS, *styles.names(), *(f"{style}_text" for style in styles.names()))
 
 
 def find(name: str, *, every_turn: bool = False) -> Target:
