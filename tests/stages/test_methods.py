@@ -302,3 +302,11 @@ def test_loftq_begins_nearer_to_the_unrounded_model_than_nothing(tiny_model, tmp
     assert (logits(trainer.model) - wanted).norm() < 0.9 * (before - wanted).norm()
     with torch.no_grad():
         assert torch.equal(rounded.model(IDS).logits, before)
+
+
+def test_every_method_and_every_way_to_begin_is_documented():
+    from workbench import presets
+
+    text = (presets.root().parent / "docs" / "methods.md").read_text(encoding="utf-8")
+    named = {*methods.kinds(), "pissa", "olora", "eva", "loftq", "continue_as", "pretrain.blocks", "vocabulary.corpus"}
+    assert [word for word in sorted(named) if word not in text] == []
