@@ -247,6 +247,21 @@ def _wire(form: Form) -> None:
 
         form.fields[path].input(show, form.inputs, [form.fields[item.path] for item in shown], **quiet)
 
+    if _STAGE in form.fields:
+        some = [fold for fold in form.folds if not all(_has(own, form, fold) for own in form.stages.values())]
+        for fold in some:  # `change`: also when a preset chose the stage
+            form.fields[_STAGE].change(
+                lambda stage, fold=fold: gr.update(visible=_has(form.stages[stage], form, fold)),
+                form.fields[_STAGE],
+                form.folds[fold],
+                **quiet,
+            )
+
+
+def _has(own: frozenset[str], form: Form, fold: str) -> bool:
+    """Whether a stage has anything in a fold."""
+    return any(form.knobs[path].fold == fold and not form.knobs[path].basic for path in own)
+
 
 def _decides(form: Form, item: Knob) -> str:
     """The stage, for a field that not every stage has."""
