@@ -126,9 +126,14 @@ class Engine:
         return answers
 
     def columns(self) -> list[dict[str, Any]]:
-        """What can be asked now: the base, then every adapter and checkpoint of the workspace, newest first."""
+        """What can be asked now: the base, the runs that train here, then adapters and checkpoints, newest first."""
         refs = [adapters.BASE, *adapters.find(self.home)]
-        return [{"name": ref.name, "run": ref.run, "step": ref.step, "base": ref.base} for ref in refs]
+        listed = [{"name": ref.name, "run": ref.run, "step": ref.step, "base": ref.base} for ref in refs]
+        live = [
+            {"name": f"{run}{naming.NOW}", "run": run, "step": step, "base": ""}
+            for run, step in self.hub.live.names().items()
+        ]
+        return [*listed[:1], *live, *listed[1:]]
 
     def tokenizer(self, path: str) -> Any:
         """Of the model in a folder, as a Delta's `base` names it."""

@@ -206,7 +206,9 @@ def web(app: App, root_path: str = "") -> FastAPI:
     site.include_router(live.router(app), prefix=root)
     site.include_router(history.router(app), prefix=root)
     site.include_router(feed.router(app), prefix=root)
-    site.include_router(openai_api.router(app.engine), prefix=root)
+    # A key of its own for programs, where the page needs no password.
+    key = os.environ.get("WORKBENCH_API_KEY", "").strip() or None
+    site.include_router(openai_api.router(app.engine, api_key=key), prefix=root)
     site.mount(f"{root}/static/plotly", StaticFiles(directory=_plotly()))
     site.mount(f"{root}/static", StaticFiles(directory=STATIC))
     for language in LANGUAGES:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from workbench.ui.chat.markup import rendered, settled
+from workbench.ui.chat.markup import rendered, settled, unsettled
 from workbench.ui.i18n import Texts
 
 T = Texts("en")
@@ -79,5 +79,14 @@ def test_what_streams_in_pieces_looks_as_the_whole_does():
     for end in range(1, len(text) + 1):
         place = settled(text[:end])
         assert place <= end
+    assert settled(text, 16) == settled(text), "from where it was settled before, the same"
     place = settled(text)
     assert rendered(text[:place], T) + rendered(text[place:], T) == rendered(text, T)
+
+
+def test_a_long_rest_settles_at_its_last_line_break_and_a_very_long_line_is_not_rendered_while_it_grows():
+    lines = "word word word\n" * 40
+    assert settled(lines + "more") == len(lines)
+    assert settled("```\n" + lines) == 0
+    assert unsettled("**a** " * 300, T) == f'<div class="wb-plain">{"**a** " * 300}</div>'
+    assert unsettled("**a**", T) == "<p><strong>a</strong></p>\n"

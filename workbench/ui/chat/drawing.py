@@ -88,11 +88,12 @@ class Drawing:
         if not streaming:
             return self._cell(place, turn, name)
         self._seen[place, name] = answer
-        sent, end = self._settled.get((place, name), 0), markup.settled(answer.text)
+        sent = self._settled.get((place, name), 0)
+        end = markup.settled(answer.text, sent)
         if end < sent:
             return self._cell(place, turn, name)
         self._settled[place, name] = end
-        news = self._about(place, name, answer) | {"tail": markup.rendered(answer.text[end:], self.t, False)}
+        news = self._about(place, name, answer) | {"tail": markup.unsettled(answer.text[end:], self.t)}
         if sent == 0:
             return news | {"html": markup.rendered(answer.text[:end], self.t)}
         return news | ({"add": markup.rendered(answer.text[sent:end], self.t)} if end > sent else {})

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.ui.i18n import Texts
 
 _BETWEEN_SECONDS = 0.1  # faster updates arrive late: the browser cannot draw them
+_MANY_COLUMNS, _BETWEEN_MANY_SECONDS = 4, 0.2  # more columns than this are drawn half as often
 _LOOK_SECONDS = 0.015
 _PATIENCE_SECONDS = 5.0  # for an answer that is said to begin
 
@@ -102,7 +103,8 @@ async def _lines(drawing: Drawing, wait: bool) -> AsyncIterator[str]:
         elif not wait or time.monotonic() - began > _PATIENCE_SECONDS:
             return
         # The first words go out at once; then about ten updates a second.
-        pause = max(sent + _BETWEEN_SECONDS - time.monotonic(), 0.0) if written else 0.0
+        between = _BETWEEN_SECONDS if len(talk.columns) <= _MANY_COLUMNS else _BETWEEN_MANY_SECONDS
+        pause = max(sent + between - time.monotonic(), 0.0) if written and answering else 0.0
         await asyncio.sleep(max(pause, _LOOK_SECONDS))
 
 

@@ -42,24 +42,35 @@ def rendered(text: str, t: Texts, done: bool = True) -> str:
     return "".join(pieces) + _markdown(text[end:])
 
 
-def settled(text: str) -> int:
-    """How many first characters can no longer change their look: up to a blank line outside of code and folds."""
-    place = 0
-    for match in re.finditer(r"\n[ \t]*\n", text):
-        before = text[: match.end()]
-        if before.count("```") % 2 == 0 and not _inside_fold(before) and not _LIST.match(text[match.end() :]):
+def settled(text: str, start: int = 0) -> int:
+    """How many first characters can no longer change their look: up to a blank line outside of code and folds.
+
+    start: what was settled before, so that only the rest is looked at. A long rest settles at its last line break too:
+    rendering it anew ten times a second would take longer than writing it.
+    """
+    rest, place = text[start:], 0
+    if "<" in rest and any(not match["end"] for match in _FOLDED.finditer(rest)):
+        rest = rest[: next(match.start() for match in _FOLDED.finditer(rest) if not match["end"])]
+    for match in _BLANK.finditer(rest):
+        if rest.count("```", 0, match.end()) % 2 == 0 and not _LIST.match(rest, match.end()):
+            if "<" in rest and any(m.start() < match.end() < m.end() for m in _FOLDED.finditer(rest)):
+                continue
             place = match.end()
-    return place
+    if len(rest) - place > _LONG_REST and rest.count("```") % 2 == 0 and not _FOLDED.search(rest, place):
+        place = max(place, rest.rfind("\n") + 1)
+    return start + place
 
 
+_BLANK = re.compile(r"\n[ \t]*\n")
 _LIST = re.compile(r"\s*(?:[-*+]|\d+[.)])\s|\s{2,}|$")  # a list goes on after a blank line
+_LONG_REST = 400  # characters
 
 
-def _inside_fold(text: str) -> bool:
-    last = None
-    for last in _FOLDED.finditer(text):  # noqa: B007
-        pass
-    return last is not None and not last["end"]
+def unsettled(text: str, t: Texts) -> str:
+    """The rest while it grows; a very long one is shown as it is until it is whole."""
+    if len(text) > 3 * _LONG_REST:
+        return f'<div class="wb-plain">{html.escape(text)}</div>'
+    return rendered(text, t, False)
 
 
 def plain(text: str) -> str:

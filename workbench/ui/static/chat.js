@@ -30,7 +30,6 @@
       this.cells = new Map();  // "turn column" -> nodes
       this.columns = [];
       this.build();
-      this.follow();
     }
 
     build() {
@@ -60,6 +59,7 @@
     async follow(wait = false) {
       this.reading?.abort();
       const reading = this.reading = new AbortController();
+      this.following = true;
       const query = new URLSearchParams({ id: ownId(), view: this.view, lang: page.language, wait });
       try {
         const response = await fetch(`${page.root}/chat/feed?${query}`, { signal: reading.signal });
@@ -74,6 +74,7 @@
           rest = lines.pop();
           for (const line of lines) if (line) this.draw(JSON.parse(line));
         }
+        if (reading === this.reading) this.following = false;
       } catch (error) {
         if (error.name !== "AbortError") setTimeout(() => reading === this.reading && this.follow(), 2000);  // the server went away
       }
@@ -193,7 +194,7 @@
       const label = this.columns[slot]?.label ?? column;
       nodes.root = el("article", { class: "wb-answer", "data-slot": slot, "data-column": column, "data-turn": turn },
         el("h4", { class: "wb-cell-name", text: label }), nodes.said, nodes.error,
-        el("footer", { class: "wb-foot" }, nodes.figures, el("span", { class: "wb-turn-tools" }, nodes.stop, nodes.more, nodes.again, nodes.rewrite, nodes.copy, ...extra(turn, column))));
+        el("div", { class: "wb-foot" }, nodes.figures, el("span", { class: "wb-turn-tools" }, nodes.stop, nodes.more, nodes.again, nodes.rewrite, nodes.copy, ...extra(turn, column))));
       this.cells.set(`${turn} ${column}`, nodes);
       this.update(data);
       return nodes.root;
@@ -282,11 +283,17 @@
   }
 
   let talk = null;
+  let awaited = false;  // a question was asked before the view was there
   window.workbench.chat = {
     actions, ownId,
-    mount: (element) => { talk = new Talk(element.classList.contains("wb-talk") ? element : element.querySelector(".wb-talk")); },
+    mount: (element) => {
+      talk = new Talk(element.classList.contains("wb-talk") ? element : element.querySelector(".wb-talk"));
+      talk.follow(awaited);
+    },
     mountModels: (element) => new Models(element.classList.contains("wb-models") ? element : element.querySelector(".wb-models")),
-    follow: (wait) => talk?.follow(wait),
+    follow: (wait) => { awaited ||= wait; talk?.follow(wait); },
+    /* The server has begun to answer: whoever does not read already does now. */
+    begun: () => { awaited = true; if (talk && !talk.following) talk.follow(); },
     act: (act, values) => talk?.act(act, values),
     say: (text) => talk?.say(text),
   };

@@ -84,10 +84,16 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
     own, asking = quiet | {"js": _OWN_ID}, quiet | {"js": _ASKING}
     boxes = [tab.columns, *tab.options.fields]
     said = [tab.question, tab.problem]
-    for trigger in (tab.send.click, tab.question.submit):
-        trigger(tab.ask, [tab.id, tab.question, *boxes], said, **asking)
-    for chip in chips:
-        chip.click(tab.ask, [tab.id, chip, *boxes], said, **asking)
+    asked = [
+        trigger(tab.ask, [tab.id, question, *boxes], said, **asking)
+        for trigger, question in (
+            (tab.send.click, tab.question),
+            (tab.question.submit, tab.question),
+            *((chip.click, chip) for chip in chips),
+        )
+    ]
+    for event in asked:
+        event.then(None, None, None, js="() => { workbench.chat.begun(); }", **quiet)
     for button, act in ((tab.stop, "stop"), (tab.retry, "retry"), (tab.clear, "clear")):
         button.click(None, None, None, js=f"() => {{ workbench.chat.act('{act}'); }}", **quiet)
     changed = tab.columns.change(tab.show, [tab.id, tab.columns], None, **own)
