@@ -237,6 +237,8 @@ def check_fits(model: nn.Module, ref: AdapterRef) -> None:
         path, _, leaf = name.rpartition(".")
         if ".lora_" in name:
             path, _, leaf = name.partition(".lora_")
+        while path not in modules and path.endswith(".base_layer"):  # PEFT wraps fused experts once per parameter
+            path = path.removesuffix(".base_layer")
         if not key.startswith("base_model.model.") or path not in modules:
             if ".lora_" in name:
                 raise UserError("adapters.no_such_layer", name=ref.name, layer=path or name)

@@ -32,9 +32,6 @@ def build(app: App, t: Texts) -> Train:
                     info=t("ui.train.preset_help"),
                     elem_id="preset",
                 )
-                upload = gr.UploadButton(
-                    t("ui.train.open"), file_types=[".yaml", ".yml"], size="sm", elem_id="open-spec", min_width=120
-                )
                 tab.name = gr.Textbox(label=t("ui.train.name"), info=t("ui.train.name_help"), elem_id="run-name")
             others = {stage: model for stage, model in STAGES.items() if stage != "sft"}
             tab.form = forms.build("sft", STAGES["sft"], t, others=others)
@@ -43,6 +40,7 @@ def build(app: App, t: Texts) -> Train:
                 start = gr.Button(t("ui.train.start"), variant="primary", elem_id="train-button")
                 as_yaml = gr.Button(t("ui.train.as_yaml"), elem_id="train-yaml-button")
                 save = gr.Button(t("ui.train.save"), elem_id="save-preset")
+                upload = gr.UploadButton(t("ui.train.open"), file_types=[".yaml", ".yml"], elem_id="open-spec")
             with gr.Accordion(t("ui.sweep.title"), open=False, elem_id="train-sweep"):
                 gr.Markdown(t("ui.sweep.help"), elem_classes=["wb-note"])
                 tab.over = gr.Textbox(
