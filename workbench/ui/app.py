@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from workbench.jobs import Jobs
     from workbench.models.hub import Hub
     from workbench.train.plan import Counts
+    from workbench.train.trial import Trials
 
 TABS = {"start": start, "data": data, "train": train, "runs": runs_tab, "chat": chat}
 STATIC = Path(__file__).with_name("static")
@@ -104,6 +105,17 @@ class App:
 
         return self._once("counts", make)
 
+    @property
+    def trials(self) -> Trials:
+        """A few steps of what the form describes, measured on request."""
+
+        def make() -> Trials:
+            from workbench.train.trial import Trials
+
+            return Trials(self.home)
+
+        return self._once("trials", make)
+
     def _once(self, name: str, make) -> Any:
         with self._lock:
             if name not in self._made:
@@ -131,7 +143,7 @@ class App:
         """Ask the running job to save and stop, then let go of the engine."""
         self.drafts.close()
         with self._lock:
-            for name in ("engine", "jobs"):
+            for name in ("trials", "engine", "jobs"):
                 if name in self._made:
                     self._made.pop(name).close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -34,10 +35,23 @@ def wire(app: App, t: Texts, form: Form, shown: gr.HTML) -> list[Any]:
     """Any edit of the form redraws the panel. Returns the buttons that the page's script clicks."""
     refresh = gr.Button("↻", elem_classes=["wb-unseen"], elem_id="train-plan-refresh")
     apply = gr.Button("✓", elem_classes=["wb-unseen"], elem_id="train-plan-apply")
+    trial = gr.Button("▷", elem_classes=["wb-unseen"], elem_id="train-plan-try")
     wanted = gr.Textbox(visible=False)
 
     def look(*given: Any) -> str:
         return json.dumps(planned(app, form.values(given), t), ensure_ascii=False)
+
+    def try_out(*given: Any) -> str:
+        """Measure a few steps of what stands in the form, or stop measuring."""
+        try:
+            spec = parse(form.values(given))
+        except UserError:
+            return look(*given)
+        if app.trials.busy(spec):
+            app.trials.stop()
+        else:
+            app.trials.start(spec)
+        return look(*given)
 
     def change(text: str, *given: Any) -> list[Any]:
         """A remedy: its overrides on top of what stands in the form."""
@@ -46,7 +60,10 @@ def wire(app: App, t: Texts, form: Form, shown: gr.HTML) -> list[Any]:
 
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     edits = [getattr(field, "input") for field in form.inputs]  # noqa: B009  events are made when asked for
+    # A text that was pasted or filled in by the browser is noticed when its box is left.
+    edits += [field.blur for field in form.inputs if isinstance(field, gr.Textbox)]
     gr.on([refresh.click, *edits], look, form.inputs, shown, trigger_mode="always_last", **quiet)
+    trial.click(try_out, form.inputs, shown, **quiet)
     apply.click(
         change,
         [wanted, *form.inputs],
@@ -75,19 +92,29 @@ def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:
         )
     except UserError as error:
         answer["memory_problem"] = t.error(error)
-    return answer | (_steps(spec, counted, t) if counted else {})
+    return answer | (_steps(app, spec, counted, t) if counted else {})
 
 
 def _has_data(spec: Spec) -> bool:
     return bool(spec.data.path or spec.identity.name)
 
 
-def _steps(spec: Spec, counted: Counted, t: Texts) -> dict[str, Any]:
+def _trial(app: App, spec: Spec, tokens: int, t: Texts) -> dict[str, Any]:
+    """What was measured for this spec: {"busy"}, with the figures or the reason of the last trial."""
+    known, busy = app.trials.known(spec), app.trials.busy(spec)
+    if isinstance(known, WorkbenchError):
+        return {"busy": busy, "problem": t.error(known)}
+    return {"busy": busy} | (asdict(known) | {"seconds": known.seconds(tokens)} if known else {})
+
+
+def _steps(app: App, spec: Spec, counted: Counted, t: Texts) -> dict[str, Any]:
     found = plan.steps(spec, counted)
+    tokens = round(counted.tokens * found.epochs)
     return {
         "data": plan.to_json(counted),
         "steps": {"per_epoch": found.per_epoch, "total": found.total, "epochs": round(found.epochs, 2)},
-        "tokens": round(counted.tokens * found.epochs),
+        "tokens": tokens,
+        "trial": _trial(app, spec, tokens, t),
         "curve": plan.curve(spec, found.total),
         "objections": [t.error(objection) for objection in plan.objections(spec, found)],
         "longer": plan.longer(spec, found),

@@ -1,7 +1,7 @@
 /* JSON of the form's plan -> memory by part, steps, learning-rate curve, what speaks against the run. */
 "use strict";
 (() => {
-  const { page, t, el, ask, number, bytes, duration, inside } = window.workbench.tools;
+  const { page, t, el, number, bytes, duration, inside } = window.workbench.tools;
   if (window.workbench.mountPlan) return;
 
   const PARTS = { weights: "#0f766e", adapter: "#65a30d", gradients: "#d97706", optimizer: "#be185d", activations: "#0284c7", logits: "#6d28d9", framework: "#64748b" };
@@ -35,7 +35,7 @@
       try { plan = JSON.parse(this.props.value || "{}"); } catch { return; }
       // Asked again until it is known: an equal answer paints nothing, so it cannot set the next question itself.
       clearInterval(this.timer);
-      if (plan.counting) this.timer = setInterval(() => {
+      if (plan.counting || plan.trial?.busy) this.timer = setInterval(() => {
         if (!this.element.isConnected) clearInterval(this.timer);
         else if (this.element.offsetParent) press("train-plan-refresh");
       }, 800);
@@ -73,14 +73,14 @@
         ...(remedy.total_bytes ? [el("span", { class: "wb-soft", text: `→ ${bytes(remedy.total_bytes)} (${t(`verdict_${remedy.verdict}`)})` })] : []),
         ...(costs ? [el("span", { class: "wb-soft", text: costs })] : []));
     }
-    course({ data, steps, tokens, curve }) {
+    course({ data, steps, curve, trial }) {
       return el("section", { id: "plan-course" },
         el("div", { class: "wb-figures" }, fact(t("steps"), number(steps.total)), fact(t("steps_per_epoch"), number(steps.per_epoch)), fact(t("epochs"), String(steps.epochs)),
           fact(t("rows"), number(data.rows)), ...(data.held_out ? [fact(t("held_out"), number(data.held_out))] : []),
           fact(t("tokens_per_epoch"), number(data.tokens), t("tokens_trained", { count: number(data.trained_tokens) })),
           fact(t("longest_row"), number(data.longest)), ...(data.cut ? [fact(t("rows_cut_off"), number(data.cut))] : [])),
         ...(curve.length > 1 ? [this.rates(curve)] : []),
-        this.timing(tokens));
+        this.timing(trial));
     }
     rates(curve) {
       const width = 400, height = 46, most = Math.max(...curve.map(([, rate]) => rate)) || 1, last = curve.at(-1)[0] || 1;
@@ -89,8 +89,14 @@
         svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": t("learning_rate") },
           svg("polyline", { points: curve.map(at).join(" "), fill: "none", stroke: "currentColor", "stroke-width": 1.6, "vector-effect": "non-scaling-stroke" })));
     }
-    timing(tokens) {
-      return el("div", { class: "wb-line", id: "plan-time" });
+    timing(trial) {
+      const button = (text) => el("button", { type: "button", class: "wb-button", id: "plan-try", text, onclick: () => press("train-plan-try") });
+      const parts = trial.busy ? [el("span", { class: "wb-soft", role: "status", text: t("trial_busy") }), button(t("trial_stop"))] : [button(t("trial_start"))];
+      if (trial.tokens_per_second) parts.unshift(
+        fact(t("trial_time"), `≈ ${duration(trial.seconds)}`, t("trial_help")), fact(t("seconds_per_step"), number(trial.seconds_per_step)),
+        fact(t("tokens_per_second"), number(trial.tokens_per_second)), fact(t("peak_memory"), bytes(trial.peak_memory_bytes)));
+      if (trial.problem) parts.push(el("span", { class: "wb-error", role: "alert", text: trial.problem }));
+      return el("div", { class: "wb-line wb-tools wb-timing", id: "plan-time" }, ...parts);
     }
   }
 

@@ -1,0 +1,35 @@
+"""A few real steps in a process of their own: what is measured, what is left behind, and giving up."""
+
+import threading
+
+import pytest
+
+from workbench import runs
+from workbench.errors import WorkbenchError
+from workbench.train.trial import Trial, Trials, _key, measure
+
+
+def test_steps_are_measured_and_nothing_stays_in_the_workspace(spec, home):
+    found = measure(spec(), home, threading.Event())
+    assert found.tokens_per_second > 0 and found.seconds_per_step > 0
+    assert found.peak_memory_bytes > 100e6 and found.setup_seconds > 0
+    assert runs.every(home) == []
+    with pytest.raises(WorkbenchError, match="could not be measured"):
+        measure(spec(**{"adapter.target_modules": "no_such_layer"}), home, threading.Event())
+
+
+def test_a_trial_that_is_stopped_tells_nothing(spec, home):
+    stop = threading.Event()
+    stop.set()
+    assert measure(spec(), home, stop) is None
+    trials = Trials(home)
+    assert trials.known(spec()) is None and not trials.busy(spec())
+
+
+def test_the_time_of_a_run_is_its_beginning_and_its_tokens():
+    assert Trial(100.0, 0.5, 1, 7.0).seconds(1000) == 17.0
+
+
+def test_a_trial_still_holds_when_only_the_rate_or_the_length_changes(spec):
+    assert _key(spec()) == _key(spec(**{"training.learning_rate": 0.5, "training.max_steps": 9}))
+    assert _key(spec()) != _key(spec(**{"training.per_device_train_batch_size": 1}))
