@@ -33,6 +33,7 @@ CONTRACT = {
     "adapters": [],
     "chat": ["prompt", "adapters", "options"],
     "compare": ["prompt", "adapters", "options"],
+    "vote": ["columns", "prompt", "answers", "winner", "options"],
     "inspect": ["file"],
     "convert": ["file", "to", "options"],
     "preview": ["file", "row", "options"],
@@ -110,6 +111,16 @@ def test_base_and_adapter_answer_side_by_side(english, finished):
     last = {update["column"]: update for update in job}
     assert [last[column]["text"] for column in (0, 1)] == answers
     assert all(update["done"] for update in last.values())
+
+
+def test_a_vote_is_kept_with_what_repeats_its_answers(english, chinese, server):
+    options = {"temperature": 0.7, "seed": 5, "model": "embedded", "blind": True}
+    asked = {"columns": ["base", "other"], "prompt": ["Hi?"], "answers": ["Hello.", "Yo."], "api_name": "/vote"}
+    kept = english.predict(**asked, winner="right", options=options)
+    assert (kept["winner"], kept["options"]["seed"], kept["blind"]) == ("other", 5, True)
+    assert json.loads((server[1] / "votes.jsonl").read_text().splitlines()[-1]) == kept
+    with pytest.raises(AppError, match="赢家"):
+        chinese.predict(**asked, winner="nobody")
 
 
 def test_files_are_inspected_previewed_and_converted(english, rows, server):

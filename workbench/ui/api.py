@@ -144,8 +144,19 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
         options: container (jsonl, json, csv, tsv, parquet, also .gz), from, encoding, map, repairs, every_turn."""
         return converted(app, file, to, options or {})
 
+    def vote(
+        columns: list[str], prompt: list | str, answers: list[str], winner: str, options: dict | None = None
+    ) -> dict:
+        """Keep a judgement of answers side by side; the kept line comes back. winner: a column, left, right, tie or
+        both_bad. options: what the answers were made with (as chat takes them), and blind: true."""
+        from workbench.chat import votes
+
+        given = dict(options or {})
+        model, blind = str(given.pop("model", "")), bool(given.pop("blind", False))
+        return votes.record(app.home, columns, prompt, answers, winner, options=given, model=model, blind=blind)
+
     return [
-        train, estimate, status, metrics, stop, resume, _named("runs", list_runs), adapters, chat, compare,
+        train, estimate, status, metrics, stop, resume, _named("runs", list_runs), adapters, chat, compare, vote,
         inspect, convert, preview,
     ]  # fmt: skip
 
