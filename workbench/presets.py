@@ -12,7 +12,7 @@ from workbench.errors import UserError, nearest
 from workbench.specs import Spec, layered, llama_factory, parse, to_mapping
 
 _SAVED = "presets"  # the folder of the user's own in the workspace
-_NOT_SPECS = {"probes", "models", "identity", "replay"}
+_NOT_SPECS = {"probes", "prompts", "models", "identity", "replay"}
 
 
 def root() -> Path:

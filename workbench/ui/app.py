@@ -27,7 +27,7 @@ from workbench.chat import openai_api
 from workbench.errors import UserError
 from workbench.history.lines import Lines
 from workbench.locales import LANGUAGES
-from workbench.ui import api, history, live
+from workbench.ui import api, arena, history, live
 from workbench.ui.chat import feed
 from workbench.ui.chat.residents import Models
 from workbench.ui.columns import Columns
@@ -37,17 +37,18 @@ from workbench.ui.guard import Guard, check_listen, is_local
 from workbench.ui.i18n import Texts, preferred
 from workbench.ui.look import CSS, head, theme
 from workbench.ui.opened import OpenedFiles
-from workbench.ui.tabs import chat, data, start, train
+from workbench.ui.tabs import chat, data, start, talk, train
 from workbench.ui.tabs import runs as runs_tab
 
 if TYPE_CHECKING:
+    from workbench.chat.arena import Arena
     from workbench.chat.engine import Engine
     from workbench.jobs import Jobs
     from workbench.models.hub import Hub
     from workbench.train.plan import Counts
     from workbench.train.trial import Trials
 
-TABS = {"start": start, "data": data, "train": train, "runs": runs_tab, "chat": chat}
+TABS = {"start": start, "data": data, "train": train, "runs": runs_tab, "chat": talk}
 STATIC = Path(__file__).with_name("static")
 MAX_UPLOAD = "8gb"
 _COOKIE = "workbench_language"
@@ -116,6 +117,15 @@ class App:
 
         return self._once("trials", make)
 
+    @property
+    def arena(self) -> Arena:
+        def make() -> Arena:
+            from workbench.chat.arena import Arena
+
+            return Arena(self.home, lambda: self.engine)
+
+        return self._once("arena", make)
+
     def _once(self, name: str, make) -> Any:
         with self._lock:
             if name not in self._made:
@@ -152,6 +162,7 @@ def page(app: App, language: str, root_path: str = "") -> gr.Blocks:
     """All tabs in one language."""
     t = Texts(language)
     with gr.Blocks(title=t("ui.title"), analytics_enabled=False) as blocks:
+        api.register(app, t)  # first: a tab's private event of the same name would take an endpoint's name away
         gr.HTML(html_template=_header(t, root_path), apply_default_css=False, elem_id="wb-header", js_on_load=None)
         api.register(app, t)  # first: a tab's handler of the same name would take the contract's name away
         built: dict[str, Any] = {}
@@ -218,6 +229,7 @@ def web(app: App, root_path: str = "") -> FastAPI:
     site.include_router(live.router(app), prefix=root)
     site.include_router(history.router(app), prefix=root)
     site.include_router(feed.router(app), prefix=root)
+    site.include_router(arena.router(app), prefix=root)
     # A key of its own for programs, where the page needs no password.
     key = os.environ.get("WORKBENCH_API_KEY", "").strip() or None
     site.include_router(openai_api.router(app.engine, api_key=key), prefix=root)
