@@ -162,7 +162,6 @@ def page(app: App, language: str, root_path: str = "") -> gr.Blocks:
     """All tabs in one language."""
     t = Texts(language)
     with gr.Blocks(title=t("ui.title"), analytics_enabled=False) as blocks:
-        api.register(app, t)  # first: a tab's private event of the same name would take an endpoint's name away
         gr.HTML(html_template=_header(t, root_path), apply_default_css=False, elem_id="wb-header", js_on_load=None)
         api.register(app, t)  # first: a tab's handler of the same name would take the contract's name away
         built: dict[str, Any] = {}
