@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from workbench import presets, runs
@@ -17,10 +19,15 @@ def test_a_shipped_preset_trains_two_steps(name, hub, home, data_file, tiny_mode
     wanted = presets.resolve(name)
     family = next(family for mark, family in FAMILIES.items() if mark in wanted.model.path)
     sizes = {"hidden_size": 64, "intermediate_size": 128, "head_dim": 16} if wanted.model.quantization != "none" else {}
-    changes = {
-        "model.path": str(tiny_model(family, **sizes)), "data.path": str(data_file), "training.max_steps": 2,
+    data, who = data_file, {"identity.name": "Nova", "identity.author": "Lab", "identity.replay": 0}
+    if wanted.stage == "pretrain":
+        data, who = home / "text.jsonl", {}
+        lines = [json.dumps({"text": f"Chapter {number}. The river was {number} feet deep."}) for number in range(30)]
+        data.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    changes = who | {
+        "model.path": str(tiny_model(family, **sizes)), "data.path": str(data), "training.max_steps": 2,
         "training.per_device_train_batch_size": 2, "training.gradient_accumulation_steps": 1, "model.device": "cpu",
-        "identity.name": "Nova", "identity.author": "Lab", "identity.replay": 0, "probes.path": "",
+        "probes.path": "",
     }  # fmt: skip
     spec = presets.resolve(name, changes)
     check(spec, home)

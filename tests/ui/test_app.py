@@ -39,7 +39,7 @@ def shown(config):
             if value == "${value}":  # Gradio's own template
                 continue
             for text in re.findall(r'"((?:[^"\\]|\\.)*)"', json.dumps(value, ensure_ascii=False)):
-                yield component["props"].get("elem_id") or component["type"], re.sub(r"<[^>]*>", " ", text)
+                yield component["props"].get("elem_id") or component["type"], re.sub(r"<[^>]*>|\\n", " ", text)
 
 
 # Names of methods, files, formats and values are the same in Chinese.
