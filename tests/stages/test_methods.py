@@ -216,8 +216,7 @@ def trained_folder(base, tmp_path: Path, name: str, adapter: dict, **changes) ->
     return folder, logits(trainer.model)
 
 
-CONTINUED = ["lora", "dora", "pissa", "ia3", "prefix with projection", "p_tuning", "prompt", "vera", "trainable_tokens",
-             "bottleneck in parallel"]  # fmt: skip
+CONTINUED = ["lora", "pissa", "ia3", "prefix with projection", "p_tuning", "bottleneck in parallel"]
 
 
 @pytest.mark.parametrize("case", CONTINUED)
@@ -232,7 +231,7 @@ def test_an_adapter_is_trained_further_from_where_it_was(base, tmp_path, case):
     assert (logits(attached(base, tmp_path / "second"), use_cache=False) - trained).abs().max() < 2e-5
 
 
-@pytest.mark.parametrize(("below", "above"), [("lora", "lora"), ("rslora", "pissa"), ("lora", "ia3"), ("loha", "lora"),
+@pytest.mark.parametrize(("below", "above"), [("lora", "lora"), ("rslora", "pissa"), ("loha", "lora"),
                                               ("ia3", "bottleneck in series"), ("lora", "full")])  # fmt: skip
 def test_a_new_adapter_on_top_of_another_is_loaded_again_exactly(base, tmp_path, below, above):
     with torch.no_grad():
