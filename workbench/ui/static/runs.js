@@ -200,6 +200,8 @@
           const { run } = await ask("rename", { name, new: field.value });
           if (this.chosen.delete(name)) this.chosen.add(run);
           views.get(this.view)?.show(run);
+          const view = views.get(this.view);
+          if (view?.run === name) view.forget(run);  // the buttons below mean the new name from now on
           await this.poke();
         } });
       field.select();
@@ -238,6 +240,7 @@
     }
     async load(again = false) {
       const view = views.get(this.view);
+      if (view?.pinned && view.pinned !== view.run) return;  // about to show another one
       const line = window.workbench.runsList?.lines.find((item) => item.run === view?.run);
       const mark = JSON.stringify(line ?? view?.run ?? "");
       if (mark === this.mark && !again) return;
@@ -252,10 +255,11 @@
     paint({ line, notes, checkpoints, spec }, other) {
       const list = window.workbench.runsList;
       const active = ACTIVE.includes(line.state);
+      const shown = () => views.get(this.view)?.run || this.run;  // the title above, even if this box is a moment behind
       this.actions.replaceChildren(
-        button(t("duplicate"), () => list?.duplicate(this.run), { id: "runs-duplicate-this" }),
-        button(t("rename"), () => list?.openRename(this.run), { id: "runs-rename", disabled: active }),
-        button(t("delete"), () => list?.openDelete([this.run]), { id: "runs-delete-this", disabled: active }));
+        button(t("duplicate"), () => list?.duplicate(shown()), { id: "runs-duplicate-this" }),
+        button(t("rename"), () => list?.openRename(shown()), { id: "runs-rename", disabled: active }),
+        button(t("delete"), () => list?.openDelete([shown()]), { id: "runs-delete-this", disabled: active }));
       const fact = (label, value) => el("span", {}, `${label} `, el("b", { class: "wb-num", text: value }));
       this.facts.replaceChildren(...[
         line.model && fact(t("model"), line.model), fact(t("disk"), bytes(line.disk_bytes)),
