@@ -40,6 +40,23 @@ def test_folded_sections_open_and_the_form_shows_its_yaml(visit):
     expect(page.locator("#train-yaml")).to_contain_text("seed: 7")
 
 
+def test_another_stage_and_another_method_show_their_own_fields(visit):
+    page = visit("en", "train")
+    expect(page.locator("#section-identity")).to_be_visible()
+    page.locator("#stage input").click()
+    page.get_by_role("option", name="pretrain", exact=True).click()
+    expect(page.locator("#pretrain-blocks")).to_be_visible()
+    expect(page.locator("#section-identity")).to_be_hidden()
+    page.locator("#adapter-type input").click()
+    page.get_by_role("option", name="bottleneck", exact=True).click()
+    page.locator("#section-adapter button").first.click()
+    expect(page.locator("#adapter-bottleneck_size")).to_be_visible()
+    expect(page.locator("#adapter-use_dora")).to_have_count(0)
+    page.locator("#train-yaml-button").click()
+    expect(page.locator("#train-yaml")).to_contain_text("stage: pretrain")
+    expect(page.locator("#train-yaml")).to_contain_text("type: bottleneck")
+
+
 def test_a_missing_data_file_is_refused_before_anything_is_written(visit, server):
     page = visit("en", "train")
     page.locator("#data-path textarea").fill("no/such/file.json")
