@@ -452,3 +452,17 @@ def test_a_model_can_be_had_ready_before_anybody_asks(engine, tiny_model):
     assert seen == [0.0, 1.0] and engine.resident()[0]["name"] == "qwen3"
     with pytest.raises(UserError):
         engine.load(ModelSection(path="/no/such/model"))
+
+
+def test_an_adapter_with_another_vocabulary_says_so_and_the_others_go_on(
+    engine, home, make_adapter, make_run, tiny_model
+):
+    from peft import LoraConfig
+
+    config = LoraConfig(r=4, target_modules=["q_proj"], modules_to_save=["lm_head"], task_type="CAUSAL_LM")
+    other = make_adapter(home / "other", tiny_model("llama", vocab_size=320), config=config)
+    model = tiny_model("llama")
+    make_run("good", model)
+    last = finals(engine.compare("hi", [str(other), "good"], LONG, section(model)))
+    assert last[0].problem.key == "adapters.other_base" and "320" in str(last[0].problem)
+    assert last[1].error is None and last[1].tokens > 0

@@ -217,3 +217,13 @@ def test_columns_can_be_changed_between_two_questions(tab):
 
 def test_a_mix_is_named_from_its_sliders():
     assert mix.name_of(["one", "two/checkpoint-5"], [0.7, -0.25, 1.0, 1.0]) == "one@0.7+two/checkpoint-5@-0.25"
+
+
+def test_what_no_longer_fits_is_marked_in_the_conversation_and_said_below_the_answer(tab):
+    ask(tab, "one")
+    ask(tab, "two")
+    tab.engine.compare = lambda *_, **__: iter([Delta(0, "late", True, None, 1, 0.1, 0.1, 2, "stop", 9)])
+    ask(tab, "three")
+    [whole] = read(tab)
+    assert [turn["left_out"] for turn in whole["turns"]] == [True, False, False]
+    assert "the oldest 2 messages no longer fit" in whole["turns"][2]["cells"][0]["figures"]
