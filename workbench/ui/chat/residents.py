@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 def view() -> gr.HTML:
     """static/chat.js fills it; it asks only while it is open."""
+    from workbench.ui.chat.feed import mounting
+
     return gr.HTML(
         html_template='<div class="wb-models"></div>',
-        js_on_load="workbench.chat.mountModels(element)",
+        js_on_load=mounting("mountModels"),
         apply_default_css=False,
         elem_id="chat-models",
     )

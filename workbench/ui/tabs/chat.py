@@ -25,11 +25,20 @@ SLOTS = 8
 CHIPS = ("one", "two", "three", "four", "five", "six")
 _REFRESH_SECONDS = 3.0
 # The first input of every event is the conversation's id, which the browser tab keeps; a field that the page's load
-# event fills would be empty for whoever is faster than that event.
-_OWN_ID = "(_, ...values) => [workbench.chat.ownId(), ...values]"
+# event fills would be empty for whoever is faster than that event. Nor may it need the page's own script: whoever
+# asks at once is faster than that too.
+_KEY = """(() => {
+  let id = sessionStorage.getItem('workbench-chat');
+  if (!id) {
+    id = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    sessionStorage.setItem('workbench-chat', id);
+  }
+  return id;
+})()"""
+_OWN_ID = f"(_, ...values) => [{_KEY}, ...values]"
 # The view follows at once: it waits on the server for the answer that is about to begin.
-_ASKING = "(_, ...values) => { workbench.chat.follow(true); return [workbench.chat.ownId(), ...values]; }"
-_FOLLOW = "() => { workbench.chat.follow(); }"
+_ASKING = f"(_, ...values) => {{ window.workbench?.chat?.follow(true); return [{_KEY}, ...values]; }}"
+_FOLLOW = "() => { window.workbench?.chat?.follow(); }"
 
 
 def build(app: App, t: Texts) -> Chat:
@@ -93,9 +102,9 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
         )
     ]
     for event in asked:
-        event.then(None, None, None, js="() => { workbench.chat.begun(); }", **quiet)
+        event.then(None, None, None, js="() => { window.workbench?.chat?.begun(); }", **quiet)
     for button, act in ((tab.stop, "stop"), (tab.retry, "retry"), (tab.clear, "clear")):
-        button.click(None, None, None, js=f"() => {{ workbench.chat.act('{act}'); }}", **quiet)
+        button.click(None, None, None, js=f"() => {{ window.workbench?.chat?.act('{act}'); }}", **quiet)
     changed = tab.columns.change(tab.show, [tab.id, tab.columns], None, **own)
     changed.then(None, None, None, js=_FOLLOW, **quiet)
     for field in tab.options.fields:  # what a button of the conversation asks again, it asks with these
