@@ -40,7 +40,11 @@ class _Hub(http.server.BaseHTTPRequestHandler):
         elif path.startswith("/api/models/"):
             info = {"id": "us/tiny", "sha": COMMIT, "siblings": [{"rfilename": name} for name in server.files]}
             self._send(200, json.dumps(info).encode(), {"Content-Type": "application/json"}, body)
+        elif body and name == server.broken:
+            self._send(500, b"", {}, body)
         elif name in server.files:
+            if body:
+                server.bodies.append(self.path)
             data = server.files[name]
             etag = f'"{hashlib.sha1(data).hexdigest()}"'
             self._send(200, data, {"ETag": etag, "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}, body)
@@ -65,6 +69,7 @@ def hub(monkeypatch, tmp_path):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
     server.files, server.refusal, server.asked, server.tokens = {}, None, [], set()
+    server.broken, server.bodies = None, []
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
@@ -115,6 +120,18 @@ def test_no_network_is_said_as_such(monkeypatch):
 def test_what_looks_like_a_path_is_not_asked_of_the_hub(hub, name):
     assert refused(name).key == "hub.no_such_path"
     assert hub.asked == []
+
+
+def test_a_download_that_broke_off_goes_on_without_fetching_again_what_is_there(hub, tiny_model):
+    hub.files = {path.name: path.read_bytes() for path in tiny_model("qwen3").iterdir()}
+    weights = hub.files["model.safetensors"]
+    hub.broken = "model.safetensors"
+    assert refused("us/tiny").key in ("hub.download_failed", "hub.no_network")
+    hub.broken, hub.bodies = None, []
+    folder = sources.folder("us/tiny", lambda fraction: None)
+    assert (folder / "model.safetensors").read_bytes() == weights
+    fetched = [path.rpartition("/")[2].split("?")[0] for path in hub.bodies if "/resolve/" in path]
+    assert "model.safetensors" in fetched and "config.json" not in fetched
 
 
 def test_a_token_goes_into_the_request_and_nowhere_else(hub, tiny_model, tmp_path):
