@@ -16,6 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# What decides how fast and how well a step learns; the rest are the trainers' own ways.
+_SHARED = (
+    "learning_rate", "num_train_epochs", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
+    "lr_scheduler_type", "warmup_steps", "optim", "weight_decay", "max_grad_norm", "seed",
+)  # fmt: skip
 WAYS = ("ours", "sft_defaults", "sft_no_checkpointing", "hand_written")
 
 
@@ -81,6 +86,7 @@ def _ours(spec: Any, base: Any, rows: list[Any], folder: Path) -> Callable[[], A
     from workbench.models.trees import tree
     from workbench.stages import sft
     from workbench.train.callbacks import Curve, StopOnRequest
+    from workbench.train.guard import Guard
     from workbench.train.heart import Heart
 
     run = runs.create(folder, spec, stem="bench")
@@ -90,10 +96,10 @@ def _ours(spec: Any, base: Any, rows: list[Any], folder: Path) -> Callable[[], A
             curve.heart = stop.heart = heart
             trainer.train()
 
-    heart = Heart(run)
-    curve, stop = Curve(run, heart, None), StopOnRequest(heart)
+    heart, guard = Heart(run), Guard([row.text for row in rows], print, stops_explosions=True)
+    curve, stop = Curve(run, heart, guard, None), StopOnRequest(heart)
     trainer = sft.build(spec, tree(base.model), copy.deepcopy(base.tokenizer), rows, run.directory, [curve, stop])
-    curve.trainer = trainer
+    curve.trainer = guard.trainer = trainer
     return train
 
 
@@ -105,7 +111,7 @@ def _trl(spec: Any, base: Any, rows: list[Any], folder: Path, **changes: Any) ->
     from workbench.models.trees import tree
     from workbench.stages.adapters import peft_config
 
-    same = spec.training.model_dump(exclude={"num_threads", "gradient_checkpointing", "logging_steps", "save_steps"})
+    same = {name: getattr(spec.training, name) for name in _SHARED}
     trainer = SFTTrainer(
         model=tree(base.model),
         args=SFTConfig(output_dir=str(folder / "trl"), use_cpu=True, report_to="none", disable_tqdm=True,
