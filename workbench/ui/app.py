@@ -27,7 +27,7 @@ from workbench.chat import openai_api
 from workbench.errors import UserError
 from workbench.history.lines import Lines
 from workbench.locales import LANGUAGES
-from workbench.ui import api, arena, history, live
+from workbench.ui import api, arena, history, live, sets
 from workbench.ui.chat import feed
 from workbench.ui.chat.residents import Models
 from workbench.ui.columns import Columns
@@ -43,6 +43,7 @@ from workbench.ui.tabs import runs as runs_tab
 if TYPE_CHECKING:
     from workbench.chat.arena import Arena
     from workbench.chat.engine import Engine
+    from workbench.chat.set_runs import SetRuns
     from workbench.jobs import Jobs
     from workbench.models.hub import Hub
     from workbench.train.plan import Counts
@@ -125,6 +126,15 @@ class App:
             return Arena(self.home, lambda: self.engine)
 
         return self._once("arena", make)
+
+    @property
+    def set_runs(self) -> SetRuns:
+        def make() -> SetRuns:
+            from workbench.chat.set_runs import SetRuns
+
+            return SetRuns(lambda: self.engine)
+
+        return self._once("set_runs", make)
 
     def _once(self, name: str, make) -> Any:
         with self._lock:
@@ -229,6 +239,7 @@ def web(app: App, root_path: str = "") -> FastAPI:
     site.include_router(history.router(app), prefix=root)
     site.include_router(feed.router(app), prefix=root)
     site.include_router(arena.router(app), prefix=root)
+    site.include_router(sets.router(app), prefix=root)
     # A key of its own for programs, where the page needs no password.
     key = os.environ.get("WORKBENCH_API_KEY", "").strip() or None
     site.include_router(openai_api.router(app.engine, api_key=key), prefix=root)
