@@ -88,7 +88,7 @@ def write(home: Path, name: str = DEFAULT_NAME) -> dict[str, Any]:
     path = dataset_path(home, name)
     found, counts = rows(home)
     if not found:
-        raise UserError("votes.no_pairs", ties=counts["ties"], both_bad=counts["both_bad"])
+        raise UserError("votes.no_pairs", **{key: counts[key] for key in ("ties", "both_bad", "same_answer")})
     _check_kind(path, Preference)
     write_rows(path, found)
     return {"path": f"data/{path.name}", "rows": len(found), **counts}

@@ -112,7 +112,7 @@
         el("div", {}, el("div", { class: "wb-line" }, el("h3", { text: t("arena.columns") }), el("span", { class: "wb-soft", text: t("arena.help") })), this.pool.box,
           el("div", { class: "wb-line wb-tools" }, el("label", { class: "wb-line" }, t("arena.how_many"), this.sides), el("label", { class: "wb-line" }, this.blind, t("arena.blind")), el("span", { class: "wb-gap" }), this.set, this.drawer),
           this.options.box,
-          el("div", { class: "wb-line wb-question" }, this.question, this.begin, this.stopper), this.problem, this.asked, this.columns, this.votes, this.said),
+          el("div", { class: "wb-line wb-ask-line" }, this.question, this.begin, this.stopper), this.problem, this.asked, this.columns, this.votes, this.said),
         this.results.box);
       document.addEventListener("keydown", (event) => this.key(event));
       this.loop();

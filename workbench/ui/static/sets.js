@@ -29,7 +29,7 @@
       this.result = el("div", { hidden: true }, el("div", { class: "wb-line" }, el("label", { class: "wb-line" }, this.differing, t("sets.differing")), this.count, el("span", { class: "wb-gap" }), el("span", { class: "wb-soft", text: t("sets.export") }), ...this.exports), this.table);
       root.replaceChildren(el("div", {}, el("h3", { text: t("arena.columns") }), this.pool.box,
         el("div", { class: "wb-line" }, el("label", { class: "wb-line" }, t("sets.prompts"), this.list), this.pick, this.picker, this.named), this.typed, this.options.box,
-        el("div", { class: "wb-line wb-question" }, this.go, this.stopper), this.problem, this.bar, this.status), this.result);
+        el("div", { class: "wb-line wb-ask-line" }, this.go, this.stopper), this.problem, this.bar, this.status), this.result);
       this.source();
       this.loop();
     }
