@@ -42,6 +42,7 @@ def trained(home, tiny_model):
         ({"adapter.type": "bottleneck"}, "bottleneck"),
         ({"adapter.type": "prefix", "training.learning_rate": 1.0, "probes.path": "questions.yaml"}, "adapter"),
         ({"adapter.type": "ia3"}, "adapter"),
+        ({"adapter.type": "adalora", "training.max_steps": 3}, "adapter"),
     ],
 )
 def test_a_runs_result_and_checkpoint_answer_by_name(trained, home, tiny_model, changes, result):
@@ -49,10 +50,11 @@ def test_a_runs_result_and_checkpoint_answer_by_name(trained, home, tiny_model, 
     run = make("one", **changes)
     assert run.state()["result"] == result
     assert (run.directory / result).is_dir()
-    assert [ref.name for ref in adapters.of_run(run)] == ["one", "one/checkpoint-1", "one/checkpoint-2"]
+    last = run.checkpoints()[-1].name
+    assert [ref.name for ref in adapters.of_run(run)] == ["one", *(f"one/{path.name}" for path in run.checkpoints())]
     engine = Engine(hub, home)
     try:
-        columns = ["base", "one", "one/checkpoint-2", "one/checkpoint-1"]
+        columns = ["base", "one", f"one/{last}", "one/checkpoint-1"]
         options = {"max_tokens": 6, "temperature": 0.0}
         [answers] = engine.answer(["Who are you?"], columns, options, run.spec().model)
     finally:

@@ -216,7 +216,7 @@ def trained_folder(base, tmp_path: Path, name: str, adapter: dict, **changes) ->
     return folder, logits(trainer.model)
 
 
-CONTINUED = ["lora", "pissa", "ia3", "prefix with projection", "p_tuning", "bottleneck in parallel"]
+CONTINUED = ["lora", "pissa", "adalora", "ia3", "prefix with projection", "p_tuning", "bottleneck in parallel"]
 
 
 @pytest.mark.parametrize("case", CONTINUED)
@@ -265,9 +265,11 @@ def test_what_cannot_be_begun_with_is_refused(base, tmp_path):
     model, _ = trained_folder(base, tmp_path, "whole", CASES["freeze"])
     with pytest.raises(UserError, match="give its folder as model.path"):
         build(base, tmp_path / "run", {"continue_from": str(model)})
-    pruned, _ = trained_folder(base, tmp_path, "pruned", CASES["adalora"])
+    foreign, _ = trained_folder(base, tmp_path, "foreign", CASES["lora"])
+    config = (foreign / "adapter_config.json").read_text().replace('"LORA"', '"ADALORA"')
+    (foreign / "adapter_config.json").write_text(config)
     with pytest.raises(UserError, match="adapter.continue_as=stack"):
-        build(base, tmp_path / "run", {"continue_from": str(pruned)})
+        build(base, tmp_path / "run", {"continue_from": str(foreign)})
     prompt, _ = trained_folder(base, tmp_path, "prompt", CASES["prompt"])
     with pytest.raises(UserError, match="PROMPT_TUNING.*cannot be merged"):
         build(base, tmp_path / "run", {"continue_from": str(prompt), "continue_as": "stack"})

@@ -10,6 +10,7 @@ import torch
 from transformers import TrainerCallback
 
 from workbench.errors import UserError
+from workbench.stages.methods import joined
 from workbench.stages.methods.peft_family import NAME, PeftMethod
 
 _STATE = "adalora.safetensors"
@@ -48,6 +49,18 @@ class AdaLora(PeftMethod):
                 terms.append(torch.linalg.matrix_norm(square - torch.eye(len(square), device=value.device)))
         return self.section.orth_reg_weight * torch.stack(terms).mean()
 
+    def save(self, model: Any, folder: Path) -> None:
+        """As LoRA with a rank of its own in each layer: PEFT cannot put a pruned AdaLoRA on without drawing random
+        numbers, which an answer in the middle of a training must not.
+        """
+        from peft import LoraConfig
+
+        super().save(model, folder)
+        config = LoraConfig(task_type="CAUSAL_LM", inference_mode=True)
+        config.base_model_name_or_path = self.spec.model.path
+        config.save_pretrained(str(folder))
+        joined.save_joined([joined.Part(_ranks_left(model))], folder)
+
     def save_checkpoint(self, model: Any, folder: Path) -> None:
         from safetensors.torch import save_file
 
@@ -69,6 +82,21 @@ class AdaLora(PeftMethod):
                 kind, _, name = key.partition("/")
                 getattr(allocator, kind)[name] = file.get_tensor(key)
             model.peft_config[NAME].rank_pattern = json.loads(file.metadata()["ranks"])
+
+
+def _ranks_left(model: Any) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """layer -> (E·A, scaled B) of the ranks that are not pruned."""
+    from peft.tuners.adalora import AdaLoraLayer
+
+    found = {}
+    for path, module in model.get_base_model().named_modules():
+        if isinstance(module, AdaLoraLayer) and NAME in module.lora_A:
+            down, sizes, up = (part[NAME].detach().float() for part in (module.lora_A, module.lora_E, module.lora_B))
+            kept = sizes[:, 0] != 0
+            if bool(kept.any()):
+                scale = module.scaling[NAME] / (float(module.ranknum[NAME]) + 1e-5)
+                found[path] = ((down * sizes)[kept].clone(), up[:, kept] * scale)
+    return found
 
 
 class _Pruning(TrainerCallback):
