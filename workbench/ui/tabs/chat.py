@@ -38,6 +38,9 @@ _KEY = """(() => {
 _OWN_ID = f"(_, ...values) => [{_KEY}, ...values]"
 # The view follows at once: it waits on the server for the answer that is about to begin.
 _ASKING = f"(_, ...values) => {{ window.workbench?.chat?.follow(true); return [{_KEY}, ...values]; }}"
+# A page that is being loaded tells of its empty box before it has what was chosen: that is not the visitor's wish.
+_SHOWING = f"(_, columns) => [{_KEY}, window.workbenchChatOpened ? columns : null]"
+_OPENED = "() => { window.workbenchChatOpened = true; }"
 _FOLLOW = "() => { window.workbench?.chat?.follow(); }"
 
 
@@ -105,7 +108,7 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
         event.then(None, None, None, js="() => { window.workbench?.chat?.begun(); }", **quiet)
     for button, act in ((tab.stop, "stop"), (tab.retry, "retry"), (tab.clear, "clear")):
         button.click(None, None, None, js=f"() => {{ window.workbench?.chat?.act('{act}'); }}", **quiet)
-    changed = tab.columns.change(tab.show, [tab.id, tab.columns], None, **own)
+    changed = tab.columns.change(tab.show, [tab.id, tab.columns], None, **quiet | {"js": _SHOWING})
     changed.then(None, None, None, js=_FOLLOW, **quiet)
     for field in tab.options.fields:  # what a button of the conversation asks again, it asks with these
         leave = field.blur if isinstance(field, gr.Textbox | gr.Number) else field.change
@@ -113,7 +116,8 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
     gr.Timer(_REFRESH_SECONDS).tick(tab.refresh, tab.mark, [tab.columns, tab.mark], **quiet)
     # A page that was loaded has the columns and options of what was said before.
     load = gr.context.Context.root_block.load
-    load(tab.open, tab.id, [tab.columns, *tab.options.fields], **own)
+    opened = load(tab.open, tab.id, [tab.columns, *tab.options.fields], **own)
+    opened.then(None, None, None, js=_OPENED, **quiet)
 
 
 class Chat:
@@ -143,9 +147,10 @@ class Chat:
         choices = self.found.choices(self.t("chat.base"))
         return [gr.update(choices=choices, **kept), *self.options.shown(talk)]
 
-    def show(self, key: str, columns: list[str]) -> None:
-        """Other columns, or others in front."""
-        self.talks.get(key).show(list(columns or [])[:SLOTS])
+    def show(self, key: str, columns: list[str] | None) -> None:
+        """Other columns; None from a page that is still being loaded."""
+        if columns is not None:
+            self.talks.get(key).show(list(columns)[:SLOTS])
 
     def remember(self, key: str, *values: Any) -> None:
         self.options.keep(self.talks.get(key), values)
