@@ -22,7 +22,7 @@ from workbench.verbs.terminal import Translate, VerbGroup, bound, language
 # In the order of a first visit. Modules are imported when their verb is asked for (or for the list of all).
 VERBS = (
     "ui", "identity", "synthesize", "inspect", "convert", "preview", "train", "estimate", "sweep", "runs", "stop",
-    "notify", "chat", "doctor", "bench",
+    "notify", "chat", "votes", "doctor", "bench",
 )  # fmt: skip
 
 
