@@ -1,7 +1,14 @@
 """Conversations on the server: one request at a time, each column with its own answers, branches that stay."""
 
+import json
 import threading
 
+import pytest
+
+from workbench.chat import kept
+from workbench.chat.remote import endpoint
+from workbench.errors import UserError
+from workbench.models.generate import Scored
 from workbench.ui.conversations import Answer, Conversation, Conversations
 
 KEY = "0123456789abcdef"
@@ -123,9 +130,9 @@ def test_clearing_begins_afresh_with_the_same_columns_and_options():
     talk.columns, talk.options, talk.overrides = ["base", "a"], {"seed": 3}, {"a": {"seed": 4}}
     cancels = talk.begin("q", ["base"])
     fresh = talks.clear(KEY)
-    assert cancels["base"].is_set() and fresh is talks.get(KEY) is not talk
+    assert cancels["base"].is_set() and fresh is talks.get(fresh.id) is not talk is talks.get(KEY)
     assert (fresh.turns, fresh.columns, fresh.options) == ([], ["base", "a"], {"seed": 3})
-    assert fresh.overrides == {"a": {"seed": 4}} and fresh.version > talk.version - 2
+    assert fresh.overrides == {"a": {"seed": 4}}
 
 
 def test_the_longest_unused_conversations_go_first(monkeypatch):
@@ -135,3 +142,96 @@ def test_the_longest_unused_conversations_go_first(monkeypatch):
     talks.get("conversation-1")
     talks.get("conversation-3")
     assert talks.get("conversation-1") is first and talks.get("conversation-2") is not second
+
+
+def test_a_conversation_is_there_after_a_restart_with_its_branches(tmp_path):
+    talk = Conversations(tmp_path).get(KEY)
+    talk.columns, talk.options, talk.overrides = ["base", "a"], {"seed": 3}, {"a": {"seed": 4}}
+    scored = Answer("Quillet", done=True, tokens=2, seconds=0.5, finish="length", base="m", own=(("seed", 4),),
+                    scored=(Scored(1, -0.1), Scored(2, -0.2)))  # fmt: skip
+    told(talk, "name?", base=scored, a=Answer(error="gone", done=True))
+    told(talk, "old", base="one")
+    told(talk, "new", place=1, base="two")
+    talk.rewrite(1, "base", "better")
+    again = Conversations(tmp_path).get(KEY)
+    assert again.data() | {"changed": 0} == talk.data() | {"changed": 0}
+    assert questions(again) == ["name?", "new"] and again.branches(1) == (1, 2)
+    first = again.turns[0].answers["base"]
+    assert (first.text, first.tokens, first.own, first.scored) == ("Quillet", 2, (("seed", 4),), ())
+    assert again.last("base") == Answer("better", done=True, finish="stop", edited=True)
+    assert again.choose(1, 0) and questions(Conversations(tmp_path).get(KEY)) == ["name?", "old"]
+    assert again.delete(0) and not kept.path(tmp_path, KEY).exists(), "nothing is left of it"
+
+
+def test_nothing_is_written_while_an_answer_grows_and_no_key_ever(tmp_path, monkeypatch):
+    written = []
+    save = kept.save
+    monkeypatch.setattr(kept, "save", lambda home, data: written.append(data) or save(home, data))
+    talk = Conversations(tmp_path).get(KEY)
+    talk.endpoint = endpoint("http://127.0.0.1:9/v1", "a-very-secret-key")
+    talk.begin("q", ["base"])
+    for count in range(50):
+        talk.put("base", Answer("x" * count))
+    assert written == []
+    talk.end()
+    assert len(written) == 1
+    assert "secret" not in kept.path(tmp_path, KEY).read_text()
+
+
+def test_an_answer_that_a_restart_cut_off_says_so(tmp_path):
+    talk = Conversations(tmp_path).get(KEY)
+    talk.begin("q", ["base"])
+    talk.put("base", Answer("half an"))
+    talk.save()
+    answer = Conversations(tmp_path).get(KEY).last("base")
+    assert (answer.text, answer.done, answer.finish) == ("half an", True, "cancelled")
+
+
+def test_a_broken_file_is_set_aside_and_the_conversation_begins_anew(tmp_path):
+    told(Conversations(tmp_path).get(KEY), "a", base="b")
+    data = json.loads(kept.path(tmp_path, KEY).read_text())
+    data["turns"][0]["answers"]["base"]["surprise"] = 1
+    kept.path(tmp_path, KEY).write_text(json.dumps(data))
+    talk = Conversations(tmp_path).get(KEY)
+    assert talk.turns == []
+    told(talk, "new", base="c")
+    assert questions(Conversations(tmp_path).get(KEY)) == ["new"]
+    assert json.loads((kept.folder(tmp_path) / f"{KEY}.broken").read_text()) == data
+
+
+def test_a_full_disk_keeps_the_conversation_in_memory_and_is_said(tmp_path, monkeypatch):
+    def full(home, data):
+        raise OSError(28, "No space left on device")
+
+    talk = Conversations(tmp_path).get(KEY)
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "save", full)
+        told(talk, "a", base="b")
+        assert (questions(talk), talk.unsaved) == (["a"], "No space left on device")
+    told(talk, "c", base="d")
+    assert talk.unsaved == "" and questions(Conversations(tmp_path).get(KEY)) == ["a", "c"]
+
+
+def test_a_name_reaches_memory_and_disk_and_a_deleted_conversation_stays_deleted(tmp_path):
+    talks = Conversations(tmp_path)
+    talk = talks.get(KEY)
+    told(talk, "a", base="b")
+    talks.rename(KEY, "mine")
+    assert talk.title == kept.load(tmp_path, KEY)["title"] == "mine"
+    Conversations(tmp_path).rename(KEY, "not in memory")
+    assert kept.load(tmp_path, KEY)["title"] == "not in memory"
+    cancels = talk.begin("still being answered", ["base"])
+    talks.delete(KEY)
+    assert cancels["base"].is_set()
+    talk.end()
+    assert not kept.path(tmp_path, KEY).exists() and talks.get(KEY).turns == []
+    for action in (talks.delete, lambda key: talks.rename(key, "x")):
+        with pytest.raises(UserError, match="not there any more"):
+            action(KEY)
+
+
+def test_a_cleared_conversation_stays_in_the_history(tmp_path):
+    talks = Conversations(tmp_path)
+    told(talks.get(KEY), "a", base="b")
+    told(talks.clear(KEY), "c", base="d")
+    assert sorted(row["title"] for row in kept.search(tmp_path)["rows"]) == ["a", "c"]

@@ -27,7 +27,7 @@ from workbench.chat import openai_api
 from workbench.errors import UserError
 from workbench.history.lines import Lines
 from workbench.locales import LANGUAGES
-from workbench.ui import api, arena, history, live, sets
+from workbench.ui import api, archive, arena, history, live, sets
 from workbench.ui.chat import feed
 from workbench.ui.chat.residents import Models
 from workbench.ui.columns import Columns
@@ -62,7 +62,7 @@ class App:
         self.home = Path(home).absolute()
         self.summaries = Lines(self.home)
         self.columns = Columns(self.home)
-        self.conversations = Conversations()
+        self.conversations = Conversations(self.home)
         self.models = Models(self)
         self.opened = OpenedFiles(self.home)
         self.drafts = Drafts(self.home)
@@ -240,6 +240,7 @@ def web(app: App, root_path: str = "") -> FastAPI:
     site.include_router(feed.router(app), prefix=root)
     site.include_router(arena.router(app), prefix=root)
     site.include_router(sets.router(app), prefix=root)
+    site.include_router(archive.router(app), prefix=root)
     # A key of its own for programs, where the page needs no password.
     key = os.environ.get("WORKBENCH_API_KEY", "").strip() or None
     site.include_router(openai_api.router(app.engine, api_key=key), prefix=root)

@@ -1,23 +1,34 @@
 """Questions and each column's answers -> conversations kept on the server, so that a refreshed page shows them again.
 
+Each is written to a file whenever a turn is finished or changed (never while an answer is being made), and read from
+there after a restart.
+
 A conversation is a tree: editing a question begins a branch beside the old one. What is shown is one path through it.
 An answer is made in a thread of its own and written here; pages follow it, and one that is reloaded misses nothing.
 """
 
 from __future__ import annotations
 
+import logging
+import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from workbench import runs
+from workbench.chat import kept
+from workbench.errors import UserError
 
 if TYPE_CHECKING:
     from workbench.chat.remote import Endpoint
     from workbench.models.generate import Scored
 
-_KEPT = 500  # the longest unused go first
-_ID_LENGTH = 64
+log = logging.getLogger(__name__)
+
+_KEPT = 500  # in memory; the longest unused go first
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +58,20 @@ class Turn:
     tries: int = 0  # how often it was asked again; moves the seed, so that sampling gives another answer
     following: list[Turn] = field(default_factory=list)  # the branches after it
     chosen: int = 0  # which of them is shown
+    time: float = 0.0  # when it was asked first, UTC seconds
 
 
 class Conversation:
     """The turns of one browser tab. One request at a time is answered: `begin` … `put` … `end`."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str = "", keep: Callable[[dict[str, Any] | None], None] | None = None) -> None:
+        """keep: takes what stands in the conversation whenever it has changed, None once nothing is left of it."""
+        self.id = key
+        self.title = ""  # unless somebody named it
+        self.created = runs.utc_now()
+        self.unsaved = ""  # why the last change is not on disk
+        self._keep = keep
+        self._keeping = threading.Lock()
         self._root = Turn("")
         self.columns: list[str] = ["base"]  # those the page shows
         self.options: dict[str, Any] = {}  # as the page's boxes have them
@@ -130,7 +149,7 @@ class Conversation:
                 turn.tries += not keep
             else:
                 before = self._before(len(turns) if place is None else place)
-                before.following.append(turn := Turn(question))
+                before.following.append(turn := Turn(question, time=runs.utc_now()))
                 before.chosen = len(before.following) - 1
             if not keep:
                 turn.answers |= {column: Answer() for column in columns}
@@ -153,6 +172,7 @@ class Conversation:
         with self._news:
             self._cancels = self._open = None
             self._tell()
+        self.save()
 
     def stop(self, column: str | None = None) -> None:
         """Stop one column, or all of them."""
@@ -170,7 +190,8 @@ class Conversation:
                 return False
             before.chosen = branch
             self._tell()
-            return True
+        self.save()
+        return True
 
     def delete(self, place: int) -> bool:
         """Remove a turn of the path with all that follows it; another branch beside it is shown then."""
@@ -181,7 +202,8 @@ class Conversation:
             del before.following[before.chosen]
             before.chosen = max(0, min(before.chosen, len(before.following) - 1))
             self._tell()
-            return True
+        self.save()
+        return True
 
     def rewrite(self, place: int, column: str, text: str) -> bool:
         """Put other words into a column's mouth; what follows is asked with them."""
@@ -191,7 +213,8 @@ class Conversation:
                 return False
             turns[place].answers[column] = Answer(text.strip(), done=True, finish="stop", edited=True)
             self._tell()
-            return True
+        self.save()
+        return True
 
     def set_own(self, column: str, values: Mapping[str, Any]) -> None:
         """Sampling options in which one column differs from the others; empty: in none."""
@@ -221,34 +244,144 @@ class Conversation:
         self.version += 1
         self._news.notify_all()
 
+    # -- being kept ---------------------------------------------------------------------------------------------------
+    def save(self) -> None:
+        """Hand over what is there, once at a time, so that the newest is written last."""
+        with self._keeping:
+            if self._keep is None:
+                return
+            data = self.data()
+            try:
+                self._keep(data if data["turns"] else None)
+                self.unsaved = ""
+            except OSError as error:  # the conversation goes on in memory; the page says it
+                self.unsaved = error.strerror or str(error)
+                log.warning("conversation %s could not be saved", self.id, exc_info=True)
+
+    def forget(self) -> None:
+        """Stop what is being answered; nothing is written any more."""
+        with self._keeping:
+            self._keep = None
+        self.stop()
+
+    def data(self) -> dict[str, Any]:
+        """What workbench/chat/kept.py writes. Left out: each token's probabilities, and the remote address and key."""
+        with self._news:
+            turns: list[dict[str, Any]] = []
+            waiting: list[tuple[int | None, Turn, bool]] = _after(None, self._root)
+            while waiting:
+                after, turn, shown = waiting.pop(0)
+                answers = {column: _row_of(answer) for column, answer in turn.answers.items()}
+                turns.append({"after": after, "shown": shown, "question": turn.question, "time": turn.time,
+                              "tries": turn.tries, "answers": answers})  # fmt: skip
+                waiting += _after(len(turns) - 1, turn)
+            return {"id": self.id, "title": self.title, "created": self.created, "changed": runs.utc_now(),
+                    "columns": list(self.columns), "options": dict(self.options),
+                    "overrides": {name: dict(own) for name, own in self.overrides.items()},
+                    "turns": turns}  # fmt: skip
+
+    def take(self, data: Mapping[str, Any]) -> None:
+        """Become what was written. Raises TypeError for an answer with unfit fields."""
+        made: list[Turn] = []
+        for row in data["turns"]:
+            answers = {column: _answer_of(answer) for column, answer in row["answers"].items()}
+            turn = Turn(row["question"], answers, tries=int(row.get("tries", 0)), time=float(row.get("time", 0.0)))
+            before = self._root if row["after"] is None else made[row["after"]]
+            before.following.append(turn)
+            if row["shown"]:
+                before.chosen = len(before.following) - 1
+            made.append(turn)
+        self.title, self.created, self.columns = data["title"], data["created"], list(data["columns"])
+        self.options, self.overrides = dict(data["options"]), {k: dict(own) for k, own in data["overrides"].items()}
+
+
+def _after(number: int | None, turn: Turn) -> list[tuple[int | None, Turn, bool]]:
+    return [(number, following, place == turn.chosen) for place, following in enumerate(turn.following)]
+
+
+def _row_of(answer: Answer) -> dict[str, Any]:
+    """Without what it has by default and without its tokens, which are ten times as long as its text."""
+    row = {each.name: getattr(answer, each.name) for each in fields(Answer) if each.name not in ("scored", "own")}
+    blank = asdict(Answer())
+    row = {name: value for name, value in row.items() if name == "text" or value != blank[name]}
+    return row | ({"own": dict(answer.own)} if answer.own else {})
+
+
+def _answer_of(row: Mapping[str, Any]) -> Answer:
+    """An answer that was being made when the server ended was cut off."""
+    answer = dict(row) | {"own": tuple(row.get("own", {}).items())}
+    if not answer.get("done"):
+        answer |= {"done": True, "finish": "cancelled"}
+    return Answer(**answer)
+
 
 class Conversations:
-    """Conversations by the id that a browser tab chose for itself."""
+    """Conversations by the id that a browser tab chose for itself; home: the workspace that keeps them, None: none."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path | None = None) -> None:
+        self._home = home
         self._lock = threading.Lock()
         self._known: OrderedDict[str, Conversation] = OrderedDict()
 
     def get(self, key: Any) -> Conversation:
         """The conversation of an id; a new one for an id nobody used. An unusable id gets one that nobody keeps."""
-        if not isinstance(key, str) or not 8 <= len(key) <= _ID_LENGTH:
+        if not kept.usable(key):
             return Conversation()
         with self._lock:
-            found = self._known.setdefault(key, Conversation())
+            found = self._known.get(key)
+            if found is None:
+                found = self._known[key] = self._read(key)
             self._known.move_to_end(key)
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
             return found
 
     def clear(self, key: Any) -> Conversation:
-        """Stop what is being answered and begin afresh with the same columns and options."""
+        """Stop what is being answered and begin afresh, under a new id, with the same columns and options."""
         old = self.get(key)
         old.stop()
-        with self._lock:
-            if isinstance(key, str):
-                self._known.pop(key, None)
-        fresh = self.get(key)
+        fresh = self.get(secrets.token_hex(16))
         fresh.columns, fresh.options = list(old.columns), dict(old.options)
         fresh.overrides, fresh.endpoint = dict(old.overrides), old.endpoint
-        fresh.version = old.version + 1
         return fresh
+
+    def rename(self, key: str, title: str) -> None:
+        """Raises UserError for a conversation that is not kept."""
+        talk = self._of_memory(key)
+        if talk is None or not talk.turns:
+            kept.rename(self._home, key, title)
+        else:
+            talk.title = kept.checked_title(title)
+            talk.save()
+
+    def delete(self, key: str) -> None:
+        """From disk and memory. Raises UserError for a conversation that is not kept."""
+        with self._lock:
+            talk = self._known.pop(key, None)
+        if talk is not None:
+            talk.forget()
+        kept.delete(self._home, key)
+
+    def _of_memory(self, key: str) -> Conversation | None:
+        with self._lock:
+            return self._known.get(key)
+
+    def _read(self, key: str) -> Conversation:
+        if self._home is None:
+            return Conversation(key)
+        talk = Conversation(key, lambda data: self._write(key, data))
+        try:
+            talk.take(kept.load(self._home, key))
+        except (UserError, TypeError, ValueError) as error:
+            if isinstance(error, UserError) and error.key == "kept.gone":
+                return talk
+            log.warning("a kept conversation cannot be read: %s", error)
+            kept.set_aside(self._home, key)
+            return Conversation(key, talk._keep)
+        return talk
+
+    def _write(self, key: str, data: dict[str, Any] | None) -> None:
+        if data is not None:
+            kept.save(self._home, data)
+        else:
+            kept.path(self._home, key).unlink(missing_ok=True)

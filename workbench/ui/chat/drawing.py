@@ -26,7 +26,14 @@ class Drawing:
         self._settled: dict[tuple[int, str], int] = {}
 
     def update(self) -> dict[str, Any]:
-        """{"columns", "turns", …} when the page must be drawn anew, else {"cells": those with news}; "answering"."""
+        """{"columns", "turns", …} when the page must be drawn anew, else {"cells": those with news}; "answering".
+
+        "problem": why what was said is not on disk.
+        """
+        news, unsaved = self._update(), self.talk.unsaved
+        return news | ({"problem": self.t("chat.unsaved", reason=unsaved)} if unsaved else {})
+
+    def _update(self) -> dict[str, Any]:
         talk = self.talk
         answering, turns, columns = talk.answering, talk.turns, list(talk.columns)
         shape = ([id(turn) for turn in turns], columns, {name: dict(own) for name, own in talk.overrides.items()},

@@ -75,10 +75,10 @@ def router(app: App) -> APIRouter:
 
         def action() -> dict[str, Any]:
             if act == "clear":
-                app.conversations.clear(id)
-            else:
-                _act(app, t, talk, act, turn=turn, column=column, text=text, to=to, own=own or {})
-            return {"version": app.conversations.get(id).version}
+                fresh = app.conversations.clear(id)
+                return {"version": fresh.version, "id": fresh.id}
+            _act(app, t, talk, act, turn=turn, column=column, text=text, to=to, own=own or {})
+            return {"version": talk.version}
 
         return answer(action, lang)
 

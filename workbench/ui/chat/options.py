@@ -41,8 +41,8 @@ class Options:
         """Updates of the boxes for a page that was loaded; a key is never sent back."""
         if not talk.options:
             return [gr.skip()] * len(self.fields)
-        url = talk.endpoint.url if talk.endpoint else ""
-        return [*[gr.update(value=talk.options[name]) for name in NAMES], gr.update(value=url), gr.skip()]
+        url, options = talk.endpoint.url if talk.endpoint else "", DEFAULTS | talk.options
+        return [*[gr.update(value=options[name]) for name in NAMES], gr.update(value=url), gr.skip()]
 
 
 def build(t: Texts) -> Options:

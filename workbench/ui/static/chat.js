@@ -20,6 +20,13 @@
     return id;
   }
 
+  /* Another conversation in this browser tab. */
+  function switchTo(id) {
+    sessionStorage.setItem("workbench-chat", id);
+    talk?.say("");
+    talk?.follow();
+  }
+
   const button = (text, title, onclick, attributes = {}) =>
     el("button", { type: "button", class: "wb-mini", text, title, "aria-label": title, onclick, ...attributes });
 
@@ -43,7 +50,8 @@
       this.empty = el("p", { class: "wb-empty", text: t("empty") });
       this.scroll = el("div", { class: "wb-talk-scroll", tabindex: "0", "aria-label": t("conversation") }, this.heads, this.empty, this.turns);
       this.problem = el("p", { class: "wb-error", role: "alert", hidden: true });
-      this.root.replaceChildren(this.bar, this.problem, this.scroll);
+      this.noted = el("p", { class: "wb-note", role: "status", id: "chat-noted", hidden: true });
+      this.root.replaceChildren(this.bar, this.problem, this.noted, this.scroll);
       this.scroll.addEventListener("pointerover", (event) => this.explain(event.target.closest?.(".wb-tok")));
       this.scroll.addEventListener("pointerleave", () => this.explain(null));
     }
@@ -88,16 +96,19 @@
       });
       const answer = await response.json();
       if (!response.ok) this.say(answer.error || response.statusText);
+      else if (answer.id) switchTo(answer.id);
       else if (act !== "stop") await this.follow(["retry", "continue", "edit"].includes(act));
     }
 
-    say(text) { this.problem.textContent = text; this.problem.hidden = !text; }
+    say(text) { this.problem.textContent = text; this.problem.hidden = !text; this.note(""); }
+    note(text) { this.noted.textContent = text; this.noted.hidden = !text; }
 
     draw(news) {
       const low = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 60;
       if (news.columns) this.drawAll(news);
       for (const cell of news.cells ?? []) this.update(cell);
       this.busy(news.answering);
+      if (news.problem) this.say(news.problem);
       if (low) this.scroll.scrollTop = this.scroll.scrollHeight;
     }
 
@@ -235,7 +246,8 @@
 
   /* Other parts of the page may add a button to every answer: chat.actions.push({text, title, run(id, turn, column)}). */
   const actions = [];
-  const extra = (turn, column) => actions.map(({ text, title, run }) => button(text, title, () => run(ownId(), turn, column)));
+  const extra = (turn, column) => actions.map(({ text, title, run }) =>
+    button(text, title, () => run(ownId(), turn, column), { class: "wb-mini wb-finished" }));  // of an answer that is whole
 
   /* ---- models in memory ---- */
   const size = (bytes) => bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GB` : `${Math.round(bytes / 2 ** 20)} MB`;
@@ -296,5 +308,7 @@
     begun: () => { awaited = true; if (talk && !talk.following) talk.follow(); },
     act: (act, values) => talk?.act(act, values),
     say: (text) => talk?.say(text),
+    note: (text) => talk?.note(text),
+    switchTo,
   };
 })();

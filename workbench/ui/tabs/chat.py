@@ -49,6 +49,7 @@ def build(app: App, t: Texts) -> Chat:
     with gr.Column(elem_classes=["wb-chat"]):
         tab.id = gr.Textbox(visible=False)
         tab.mark = gr.Textbox(visible=False)
+        tab.reopen = gr.Button("↻", elem_classes=["wb-unseen"], elem_id="chat-reopen")  # static/archive.js presses it
         tab.columns = gr.Dropdown(
             tab.found.choices(t("chat.base")),
             value=["base"],
@@ -118,6 +119,7 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
     load = gr.context.Context.root_block.load
     opened = load(tab.open, tab.id, [tab.columns, *tab.options.fields], **own)
     opened.then(None, None, None, js=_OPENED, **quiet)
+    tab.reopen.click(tab.take, tab.id, [tab.columns, *tab.options.fields], **own)
 
 
 class Chat:
@@ -125,6 +127,7 @@ class Chat:
 
     id: gr.Textbox
     mark: gr.Textbox  # of the choices that the page has
+    reopen: gr.Button
     columns: gr.Dropdown
     question: gr.Textbox
     problem: gr.HTML
@@ -146,6 +149,12 @@ class Chat:
         kept = {} if talk.columns == ["base"] else {"value": talk.columns}
         choices = self.found.choices(self.t("chat.base"))
         return [gr.update(choices=choices, **kept), *self.options.shown(talk)]
+
+    def take(self, key: str) -> list[Any]:
+        """Another conversation in this browser tab: its columns and options, whatever the boxes have."""
+        talk = self.talks.get(key)
+        choices = self.found.choices(self.t("chat.base"))
+        return [gr.update(choices=choices, value=talk.columns), *self.options.shown(talk)]
 
     def show(self, key: str, columns: list[str] | None) -> None:
         """Other columns; None from a page that is still being loaded."""

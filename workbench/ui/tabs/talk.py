@@ -1,4 +1,4 @@
-"""The chat tab's parts: chat, arena and prompt sets."""
+"""The chat tab's parts: chat, arena, prompt sets and the conversations that were kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from workbench.ui import arena, sets
+from workbench.ui import archive, arena, sets
 from workbench.ui.i18n import Texts
 from workbench.ui.tabs import chat
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def build(app: App, t: Texts) -> chat.Chat:
     """The chat's components come back: the start tab leads to them."""
-    parts = {"arena": arena.view, "sets": sets.view}
+    parts = {"arena": arena.view, "sets": sets.view, "archive": archive.view}
     with gr.Tabs(elem_id="chat-parts"):
         with gr.Tab(t("ui.chat_part.chat"), id="talk", elem_id="part-chat"):
             talk = chat.build(app, t)
