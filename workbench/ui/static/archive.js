@@ -89,9 +89,10 @@
       const column = el("select", { class: "wb-select", id: "archive-column" }, ...columns.map((name) => el("option", { value: name, text: name })));
       const to = el("select", { class: "wb-select", id: "archive-format" }, ...["messages", "sharegpt"].map((name) => el("option", { value: name, text: name })));
       const name = el("input", { type: "text", class: "wb-input", id: "archive-name", value: "conversations" });
+      const field = (key, node) => el("label", { class: "wb-kept-field" }, t(`archive.${key}`), node);
       let made = null;
       await window.workbench.dialog({ title: t("archive.export_title", { count: rows.length }), actText: t("archive.export_do"), body: [
-        el("p", { class: "wb-soft", text: t("archive.export_help") }), el("label", {}, t("archive.column"), column), el("label", {}, t("archive.format"), to), el("label", {}, t("archive.name"), name)],
+        el("p", { class: "wb-soft", text: t("archive.export_help") }), field("column", column), field("format", to), field("name", name)],
         act: async () => { made = await ask("archive/export", { ids: rows.map((row) => row.id), column: column.value, name: name.value, to: to.value }); } });
       if (!made) return;
       this.say([t("archive.exported", { path: made.path, rows: made.rows, turns: made.turns }),

@@ -38,9 +38,14 @@ _KEY = """(() => {
 _OWN_ID = f"(_, ...values) => [{_KEY}, ...values]"
 # The view follows at once: it waits on the server for the answer that is about to begin.
 _ASKING = f"(_, ...values) => {{ window.workbench?.chat?.follow(true); return [{_KEY}, ...values]; }}"
-# A page that is being loaded tells of its empty box before it has what was chosen: that is not the visitor's wish.
-_SHOWING = f"(_, columns) => [{_KEY}, window.workbenchChatOpened ? columns : null]"
-_OPENED = "() => { window.workbenchChatOpened = true; }"
+# A page that is being loaded tells of its empty box before it has what was chosen: that is not the visitor's wish. What
+# else stands in the box by then is one, and waits until the page has loaded.
+_SHOWING = f"""(_, columns) => {{
+  const opened = window.workbenchChatOpened;
+  if (!opened && columns?.some((name) => name !== 'base')) window.workbenchChatWish = columns;
+  return [{_KEY}, opened ? columns : null];
+}}"""
+_OPENED = f"() => {{ window.workbenchChatOpened = true; return [{_KEY}, window.workbenchChatWish ?? null]; }}"
 _FOLLOW = "() => { window.workbench?.chat?.follow(); }"
 
 
@@ -118,7 +123,8 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
     # A page that was loaded has the columns and options of what was said before.
     load = gr.context.Context.root_block.load
     opened = load(tab.open, tab.id, [tab.columns, *tab.options.fields], **own)
-    opened.then(None, None, None, js=_OPENED, **quiet)
+    wished = opened.then(tab.show, [tab.id, tab.columns], None, **quiet | {"js": _OPENED})
+    wished.then(None, None, None, js=_FOLLOW, **quiet)
     tab.reopen.click(tab.take, tab.id, [tab.columns, *tab.options.fields], **own)
 
 
