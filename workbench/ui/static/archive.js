@@ -79,8 +79,8 @@
     async remove(row) {
       await window.workbench.dialog({ title: t("archive.delete_title"), actText: t("archive.delete"), danger: true, body: [el("p", { class: "wb-asked", text: row.title }), el("p", { class: "wb-soft", text: t("archive.delete_help") })],
         act: async () => {
+          if (row.id === chat.ownId()) await chat.act("clear");  // this tab begins afresh, with the same columns
           await ask("archive/delete", { id: row.id });
-          if (row.id === chat.ownId()) await chat.act("clear");  // this tab begins afresh
         } });
       await this.load();
     }

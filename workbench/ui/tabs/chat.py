@@ -159,6 +159,7 @@ class Chat:
     def take(self, key: str) -> list[Any]:
         """Another conversation in this browser tab: its columns and options, whatever the boxes have."""
         talk = self.talks.get(key)
+        talk.options = talk.options or dict(answering.DEFAULTS)  # or the boxes would keep the other conversation's
         choices = self.found.choices(self.t("chat.base"))
         return [gr.update(choices=choices, value=talk.columns), *self.options.shown(talk)]
 
