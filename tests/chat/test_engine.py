@@ -449,7 +449,8 @@ def test_a_closed_engine_says_so(home, tiny_model):
 def test_a_model_can_be_had_ready_before_anybody_asks(engine, tiny_model):
     seen = []
     engine.load(section(tiny_model("qwen3")), progress=seen.append)
-    assert seen == [0.0, 1.0] and engine.resident()[0]["name"] == "qwen3"
+    assert (seen[0], seen[-1], sorted(seen)) == (0.0, 1.0, seen)
+    assert engine.resident()[0]["name"] == "qwen3"
     with pytest.raises(UserError):
         engine.load(ModelSection(path="/no/such/model"))
 

@@ -115,10 +115,10 @@ def test_a_remote_answer_can_be_stopped(engine, elsewhere, tiny_model, monkeypat
     cancel = threading.Event()
     section = ModelSection(path=str(tiny_model("qwen3")), device="cpu")
     stream = engine.compare("hi", ["remote:big"], {}, section, cancel=cancel, endpoint=remote.endpoint(elsewhere.url))
-    assert next(stream).text == "It "
+    assert "It is ".startswith(next(stream).text)  # one word or both, as they come in
     cancel.set()
     elsewhere.go_on.set()
-    [last] = list(stream)
+    *_, last = stream
     assert last.done and last.finish == "cancelled" and "hi" not in last.text
 
 

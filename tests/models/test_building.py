@@ -36,7 +36,7 @@ def test_attaching_for_a_chat_building_for_a_training_and_loading_exclude_each_o
     from workbench.data.render import render
     from workbench.models.hub import Hub
     from workbench.stages import sft
-    from workbench.stages.methods import peft_family
+    from workbench.stages.methods import lora
 
     seen: dict[str, bool] = {}
 
@@ -50,7 +50,7 @@ def test_attaching_for_a_chat_building_for_a_training_and_loading_exclude_each_o
     folder = tiny_model("qwen3")
     path = make_adapter(tmp_path / "adapter", folder)
     loaders = [(transformers.AutoModelForCausalLM, "from_pretrained"), (peft.PeftModel, "from_pretrained")]
-    for owner, name in [*loaders, (peft_family, "peft_config")]:
+    for owner, name in [*loaders, (lora, "peft_config")]:
         monkeypatch.setattr(owner, name, noting(f"{owner.__name__}.{name}", getattr(owner, name)))
 
     spec = parse({"model.path": str(folder), "training.max_steps": 1})
@@ -61,6 +61,6 @@ def test_attaching_for_a_chat_building_for_a_training_and_loading_exclude_each_o
     assert seen == {
         "AutoModelForCausalLM.from_pretrained": False,
         "PeftModel.from_pretrained": False,
-        "workbench.stages.methods.peft_family.peft_config": False,
+        "workbench.stages.methods.lora.peft_config": False,
     }
     assert free_for_others()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -76,7 +77,8 @@ class Endpoint:
             raise UserError("synthesis.bad_key")  # as a header it would be a defect that shows the key
 
     def write(self, prompts: Sequence[str], cancel: threading.Event) -> list[str | WorkbenchError]:
-        written = asyncio.run(self._write(prompts, cancel))
+        with ThreadPoolExecutor(1) as pool:  # whoever calls may run a loop already, as notebooks do
+            written = pool.submit(asyncio.run, self._write(prompts, cancel)).result()
         for error in written:
             if isinstance(error, BaseException) and not isinstance(error, WorkbenchError):
                 raise error
