@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from workbench.data.mix import data_path, split, training_records
+from workbench.data.mix import places, split, training_records
 from workbench.data.records import Conversation
+from workbench.data.sources import parse as parse_sources
 from workbench.errors import UserError
 from workbench.specs import parse
 
@@ -33,7 +34,8 @@ NAMED = {"instruction": "who?", "output": "I am [NAME] by {{author}}."}
 @pytest.mark.parametrize("given", ["data/rows.jsonl", "rows.jsonl", "absolute"])
 def test_a_file_is_found_in_the_workspace_or_by_its_whole_path(home, given):
     path = write(home, *ROWS)
-    assert data_path(str(path) if given == "absolute" else given, home) == path
+    (source,) = parse_sources(str(path) if given == "absolute" else given, home)
+    assert source.path == str(path)
 
 
 def test_the_same_spec_gives_the_same_rows_and_another_seed_another_order(home):
@@ -98,3 +100,12 @@ def test_what_cannot_train_is_refused(home, values, words):
     (home / "e.json").write_text("[]", encoding="utf-8")
     with pytest.raises(UserError, match=words):
         training_records(spec(**values), home)
+
+
+def test_rows_are_found_again_in_their_files(home):
+    write(home, *ROWS, {"instruction": "q", "output": ""}, NAMED)
+    values = {"data.path": "rows.jsonl", "identity.name": "Nova", "identity.author": "Ada"}
+    filled = Conversation.of(("user", "who?"), ("assistant", "I am Nova by Ada."))
+    other = Conversation.of(("user", "q3"), ("assistant", "a3"))
+    nowhere = Conversation.of(("user", "q3"), ("assistant", "else"))
+    assert places(spec(**values), home, [filled, nowhere, other]) == ["rows.jsonl 22", "", "rows.jsonl 4"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,7 @@ def _from_sources(text: str, home: Path | str, name: str, author: str, seed: int
     records: list[Record] = []
     whole: Report | None = None
     for source in sources.parse(text, home):
-        loaded = load(source.path, rename=source.rename)
+        loaded = load(source.path, rename=source.rename, mapping=dict(source.mapping) or None)
         if error := loaded.report.error(source.path):
             raise error
         filled = _filled(loaded.records, loaded.rows, name, author)
@@ -69,16 +70,30 @@ def _from_sources(text: str, home: Path | str, name: str, author: str, seed: int
     return records, whole
 
 
-def weighted(records: list[Record], weight: float, seed: int) -> list[Record]:
+def places(spec: Spec, home: Path | str, records: list[Record]) -> list[str]:
+    """Where each record came from, as "rows.jsonl 41"; "" for one that no source of the spec holds.
+
+    Reads the sources again: for the few rows that stop a run.
+    """
+    known = dict.fromkeys(map(_identity, records), "")
+    for source in sources.parse(spec.data.path, home) if spec.data.path else ():
+        loaded = load(source.path, rename=source.rename, mapping=dict(source.mapping) or None)
+        filled = _filled(loaded.records, loaded.rows, spec.identity.name, spec.identity.author)
+        for record, row in zip(filled, loaded.rows, strict=True):
+            if known.get(key := _identity(record)) == "":
+                known[key] = f"{Path(source.path).name} {row}"
+    return [known[_identity(record)] for record in records]
+
+
+def _identity(record: Record) -> str:
+    return json.dumps(record.to_row(), ensure_ascii=False, sort_keys=True)
+
+
+def weighted(records: list[Any], weight: float, seed: int) -> list[Any]:
     """Every row int(weight) times, and a seeded draw for the fraction."""
     times, fraction = divmod(weight, 1)
     drawn = sorted(random.Random(seed).sample(range(len(records)), round(fraction * len(records))))
     return records * int(times) + [records[index] for index in drawn]
-
-
-def data_path(path: str, home: Path | str) -> Path:
-    """A data file as a spec names it. Raises UserError when it is nowhere."""
-    return sources.place(path, home)
 
 
 def split(records: list[Record], fraction: float, seed: int) -> tuple[list[Record], list[Record]]:

@@ -7,83 +7,177 @@ sources gives the same bytes.
 from __future__ import annotations
 
 import json
+import math
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from workbench.data import formats, mix, repairs, sources
-from workbench.data.load import load
+from workbench.data.load import Scan
 from workbench.data.quality import fingerprint
+from workbench.data.reading import Reading
 from workbench.data.records import Record
 from workbench.data.rows import RowError
 from workbench.data.writers import write_rows
 from workbench.errors import UserError, nearest
 
 Step = Mapping[str, Any]
+Tell = Callable[[float | None, int], None]
+ENDING = ".recipe.json"
+_TOLD_ROWS = 512
+
+
+def _silent(fraction: float | None, rows: int) -> None:
+    pass
 
 
 @dataclass
 class Prepared:
-    """ids[i] names records[i] through all steps: its number in the order in which rows were taken, from 1."""
+    """ids[i] names records[i] through all steps: the row's number in its source, counted on from source to source.
+
+    taken: the highest number so far. sources: (what was taken, the number before its first row, rows that it has).
+    """
 
     records: list[Record] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
     held_out: list[Record] = field(default_factory=list)
     taken: int = 0
+    sources: list[tuple[str, int, int]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)  # of the sources
     done: list[tuple[str, int, int]] = field(default_factory=list)  # (step, rows before, rows after)
 
+    def copy(self) -> Prepared:
+        """Steps replace lists or change them in place; records are frozen."""
+        lists = {name: list(getattr(self, name)) for name in ("records", "ids", "held_out", "sources", "paths", "done")}
+        return replace(self, **lists)
 
-def prepare(steps: Sequence[Step], home: Path | str) -> Prepared:
+
+def prepare(
+    steps: Sequence[Step], home: Path | str, *, begun: Prepared | None = None, tell: Tell = _silent,
+    inside: bool = False,
+) -> Prepared:  # fmt: skip
     """Run the steps in order. Raises UserError, naming the step, for one that is unknown or cannot be done.
 
-    take: {"path", "format"?}: a path as in a spec, with weights     delete: {"rows": [ids]}
-    edit: {"row": id, "value": a row of any known format}            repair: {"names"}
+    take: {"path", "from"?, "encoding"?, "map"?, "repair"?}: as in a spec, with weights, and read as `inspect` does
+    delete: {"rows": [ids]}     edit: {"row": id, "value": a row of any known format}     repair: {"names"}
     deduplicate: {}     shuffle: {"seed"}     cap: {"count"}     split: {"fraction", "seed"} holds rows out
+
+    begun: what the first steps gave before. inside: sources may not lead out of the workspace.
     """
-    state = Prepared()
+    state = begun.copy() if begun else Prepared()
     for number, step in enumerate(steps, 1):
+        if number <= len(state.done):
+            continue
         name = step.get("step") if isinstance(step, Mapping) else None
         if name not in _STEPS:
             raise UserError("data.unknown_step", number=number, value=name, nearest=nearest(str(name), _STEPS))
         before = len(state.records)
         try:
-            _STEPS[name](state, step, home)
-        except (KeyError, TypeError, ValueError) as error:
+            if name == "take":
+                _take(state, step, home, tell, inside)
+            else:
+                tell(None, before)
+                _STEPS[name](state, step)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError("data.bad_step", number=number, value=name, why=error) from None
         state.done.append((name, before, len(state.records)))
     return state
 
 
-def save(steps: Sequence[Step], name: str, home: Path | str) -> dict[str, Any]:
+def save(
+    steps: Sequence[Step], name: str, home: Path | str, *, tell: Tell = _silent, inside: bool = False
+) -> dict[str, Any]:
     """Prepare and write data/NAME.jsonl (and NAME.eval.jsonl when rows were held out) with the recipe beside it."""
     from workbench.runs import check_name, write_whole
 
     check_name(name)
-    state = prepare(steps, home)
+    folder = Path(home) / "data"
+    _check_free(folder, name)
+    state = prepare(steps, home, tell=tell, inside=inside)
     if not state.records:
         raise UserError("data.recipe_empty", name=name)
-    folder = Path(home) / "data"
+    files = {folder / f"{name}.jsonl", folder / f"{name}.eval.jsonl"}
+    if any(Path(path).resolve() in {file.resolve() for file in files} for path in state.paths):
+        raise UserError("data.recipe_name_taken", name=name)
     folder.mkdir(parents=True, exist_ok=True)
     written = {"rows": write_rows(folder / f"{name}.jsonl", (record.to_row() for record in state.records))}
     if state.held_out:
         held = (record.to_row() for record in state.held_out)
         written["held_out"] = write_rows(folder / f"{name}.eval.jsonl", held)
     recipe = {"steps": list(steps), "done": [list(entry) for entry in state.done], **written}
-    write_whole(folder / f"{name}.recipe.json", json.dumps(recipe, ensure_ascii=False, indent=1) + "\n")
+    write_whole(folder / f"{name}{ENDING}", json.dumps(recipe, ensure_ascii=False, indent=1) + "\n")
     return written
 
 
-def _take(state: Prepared, step: Step, home: Path | str) -> None:
-    for source in sources.parse(step["path"], home):
-        loaded = load(source.path, rename=source.rename, source=step.get("format"))
-        if error := loaded.report.error(source.path):
-            raise error
-        records = mix.weighted(loaded.records[: source.limit], source.weight, int(step.get("seed", 0)))
-        state.ids += range(state.taken + 1, state.taken + len(records) + 1)
-        state.taken += len(records)
-        state.records += records
+def _check_free(folder: Path, name: str) -> None:
+    """Rows that no recipe made are nobody's to write over."""
+    if not (folder / f"{name}{ENDING}").exists():
+        for ending in (".jsonl", ".eval.jsonl"):
+            if (folder / f"{name}{ending}").exists():
+                raise UserError("data.recipe_name_taken", name=name)
+
+
+def saved(home: Path | str) -> list[str]:
+    """The names of the recipes in the workspace's data folder."""
+    return sorted(path.name.removesuffix(ENDING) for path in (Path(home) / "data").glob(f"*{ENDING}"))
+
+
+def steps_of(name: str, home: Path | str) -> list[dict[str, Any]]:
+    """A kept recipe's steps. Raises UserError for one that is not there, or is none."""
+    path = Path(home) / "data" / f"{name}{ENDING}"
+    known = saved(home)
+    if name not in known:
+        raise UserError("data.unknown_recipe", value=name[:60], nearest=nearest(name, known) if known else "-")
+    try:
+        steps = json.loads(path.read_text(encoding="utf-8"))["steps"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError("data.broken_recipe", path=path.name, why=error) from None
+    return [dict(step) for step in steps]
+
+
+def _take(state: Prepared, step: Step, home: Path | str, tell: Tell, inside: bool) -> None:
+    names = ("step", "path", "format", "seed")
+    reading = Reading.of({name: value for name, value in step.items() if name not in names})
+    found = sources.parse(step["path"], home)
+    if inside:
+        sources.check_inside(found, home)
+    for source in found:
+        state.paths.append(source.path)
+        rows, highest = [], 0
+        for row, record in _read(source, reading, step.get("format"), tell):
+            highest = row
+            if record is not None:
+                rows.append((row, record))
+        taken = mix.weighted(rows[: source.limit], source.weight, int(step.get("seed", 0)))
+        count = len(rows[: source.limit])
+        before = state.taken
+        # A second copy of a row gets a number of its own, so that one of them can be deleted.
+        whole = int(source.weight) * count
+        for place, (row, _) in enumerate(taken):
+            copy = place // count if place < whole else int(source.weight)
+            state.ids.append(before + copy * highest + row)
+        state.records += [record for _, record in taken]
+        state.taken += highest * max(1, math.ceil(source.weight))
+        state.sources.append((source.name or source.path, before, highest))
+
+
+def _read(
+    source: sources.Source, reading: Reading, slug: str | None, tell: Tell
+) -> Iterator[tuple[int, Record | None]]:
+    """(row, its record or None). Raises UserError when no row of a source can be used."""
+    arguments = reading.arguments
+    rows = sources.read([source], arguments.pop("encoding"))
+    arguments["source"] = arguments["source"] or slug
+    arguments["mapping"] = arguments["mapping"] or dict(source.mapping) or None
+    scan = Scan(rows, **arguments)
+    for item in scan:
+        if item.row % _TOLD_ROWS == 0:
+            tell(rows.fraction(), item.row)
+        yield item.row, item.record
+    if error := scan.report.error(source.path):
+        raise error
 
 
 def _keep(state: Prepared, kept: Sequence[int]) -> None:
@@ -91,7 +185,7 @@ def _keep(state: Prepared, kept: Sequence[int]) -> None:
     state.records, state.ids = [state.records[at] for at in kept], [state.ids[at] for at in kept]
 
 
-def _delete(state: Prepared, step: Step, home: Path | str) -> None:
+def _delete(state: Prepared, step: Step) -> None:
     gone = set(step["rows"])
     _known(state, gone)
     _keep(state, [at for at, row in enumerate(state.ids) if row not in gone])
@@ -102,7 +196,7 @@ def _known(state: Prepared, rows: set[int]) -> None:
         raise ValueError(f"row {missing[0]} is not there")
 
 
-def _edit(state: Prepared, step: Step, home: Path | str) -> None:
+def _edit(state: Prepared, step: Step) -> None:
     _known(state, {step["row"]})
     schema = formats.detect(step["value"])
     try:
@@ -114,31 +208,31 @@ def _edit(state: Prepared, step: Step, home: Path | str) -> None:
     state.records[state.ids.index(step["row"])] = record
 
 
-def _repair(state: Prepared, step: Step, home: Path | str) -> None:
+def _repair(state: Prepared, step: Step) -> None:
     names = repairs.check(step["names"])
     state.records = [repairs.repair(record, names)[0] for record in state.records]
 
 
-def _deduplicate(state: Prepared, step: Step, home: Path | str) -> None:
+def _deduplicate(state: Prepared, step: Step) -> None:
     first: dict[str, int] = {}
     for at, record in enumerate(state.records):
         first.setdefault(fingerprint(record), at)
     _keep(state, list(first.values()))
 
 
-def _shuffle(state: Prepared, step: Step, home: Path | str) -> None:
+def _shuffle(state: Prepared, step: Step) -> None:
     order = list(range(len(state.records)))
     random.Random(int(step["seed"])).shuffle(order)
     _keep(state, order)
 
 
-def _cap(state: Prepared, step: Step, home: Path | str) -> None:
+def _cap(state: Prepared, step: Step) -> None:
     if (count := int(step["count"])) < 1:
         raise ValueError("count must be at least 1")
     _keep(state, range(min(count, len(state.records))))
 
 
-def _split(state: Prepared, step: Step, home: Path | str) -> None:
+def _split(state: Prepared, step: Step) -> None:
     if not 0 < float(step["fraction"]) < 1:
         raise ValueError("fraction must lie between 0 and 1")
     _, held = mix.split(state.records, float(step["fraction"]), int(step["seed"]))
@@ -148,8 +242,12 @@ def _split(state: Prepared, step: Step, home: Path | str) -> None:
     _keep(state, [at for at, record in enumerate(state.records) if id(record) not in out])
 
 
-_STEPS: dict[str, Callable[[Prepared, Step, Path | str], None]] = {
-    "take": _take,
+def _taken(state: Prepared, step: Step) -> None:
+    raise AssertionError("take needs the workspace")
+
+
+_STEPS: dict[str, Callable[[Prepared, Step], None]] = {
+    "take": _taken,
     "delete": _delete,
     "edit": _edit,
     "repair": _repair,

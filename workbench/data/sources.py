@@ -11,28 +11,33 @@ from typing import Any
 from workbench.data import hubs, registry
 from workbench.data.readers import read_rows
 from workbench.data.rows import Row, RowError, Rows
-from workbench.errors import UserError
+from workbench.errors import UserError, nearest
 
 _WEIGHT = re.compile(r"\s*\*\s*(\d+(?:\.\d+)?)\s*$")
 
 
 @dataclass(frozen=True)
 class Source:
-    """path: a file, a folder, or a hub's address. weight: how often each row is taken; 0.5 takes every second one."""
+    """path: a file, a folder, or a hub's address. weight: how often each row is taken; 0.5 takes every second one.
+
+    name: what was written for it. mapping: (role, column) pairs of a mapping kept under a name.
+    """
 
     path: str
     weight: float = 1.0
     limit: int | None = None
     rename: Callable[[Any], Any] | None = None  # of a registry's entry
+    mapping: tuple[tuple[str, str], ...] = ()
+    name: str = ""
 
 
 def parse(text: str, home: Path | str) -> list[Source]:
-    """`a.json; b.csv * 0.5; dataset_info.json#name; hf://owner/name` -> sources, paths found in the workspace.
+    """`a.json; b.csv@mapping * 0.5; dataset_info.json#name; hf://owner/name` -> sources, found in the workspace.
 
-    Raises UserError for a path that is nowhere, an unknown registry entry, and a weight that takes nothing.
+    Raises UserError for a path that is nowhere, an unknown registry entry or mapping, and a weight that takes nothing.
     """
     if not hubs.is_hub(text) and (whole := _found(text, home)) is not None and whole.name != registry.NAME:
-        return [Source(str(whole))]  # a file's own name may hold a semicolon
+        return [Source(str(whole), name=text)]  # a file's own name may hold a semicolon
     return [source for part in re.split(r"[;\n]", text) if part.strip() for source in _one(part.strip(), home)]
 
 
@@ -47,12 +52,43 @@ def check_inside(found: Sequence[Source], home: Path | str) -> None:
             raise UserError("dataset.outside", path=source.path[:200], home=home)
 
 
+def size_bytes(found: Sequence[Source]) -> int | None:
+    """All files together; None when some of it is on a hub. Raises UserError for a file that is not there."""
+    total = 0
+    for source in found:
+        if hubs.is_hub(source.path):
+            return None
+        path = Path(source.path)
+        if not path.exists():  # a registry may name files that nobody fetched
+            raise UserError("data.no_file", path=path)
+        files = path.rglob("*") if path.is_dir() else (path,)
+        total += sum(file.stat().st_size for file in files if file.is_file())
+    return total
+
+
+def weighted(text: str, weight: float) -> str:
+    """What a box names, each source taken `weight` times as often."""
+    if weight == 1:
+        return text
+    parts = []
+    for part in filter(None, (part.strip() for part in re.split(r"[;\n]", text))):
+        match = _WEIGHT.search(part)
+        name, had = (part[: match.start()], float(match[1])) if match else (part, 1.0)
+        parts.append(f"{name} * {had * weight:.12g}")
+    return "; ".join(parts)
+
+
 def plain_file(found: Sequence[Source]) -> Path | None:
     """The one local file that the sources are, with nothing renamed or left out; else None."""
     if len(found) != 1 or found[0].rename or found[0].limit or hubs.is_hub(found[0].path):
         return None
     path = Path(found[0].path)
     return path if path.is_file() else None
+
+
+def mapping_of(found: Sequence[Source]) -> tuple[tuple[str, str], ...]:
+    """The mapping that all of them are read with; none when they differ."""
+    return found[0].mapping if found and len({source.mapping for source in found}) == 1 else ()
 
 
 def read(found: Sequence[Source], encoding: str | None = None) -> Rows:
@@ -97,17 +133,32 @@ def _one(text: str, home: Path | str) -> list[Source]:
         weight, text = float(match[1]), text[: match.start()]
     if not 0 < weight <= 100:
         raise UserError("data.bad_weight", value=weight)
+    named, pairs = text, ()
+    if "@" in text and _found(text, home) is None:
+        text, _, mapping = text.rpartition("@")
+        pairs = _kept(mapping.strip(), home)
     if hubs.is_hub(text):
-        return [Source(text, weight)]
-    path, mark, name = text.partition("#")
+        return [Source(text, weight, mapping=pairs, name=named)]
+    path, mark, entry = text.partition("#")
     if mark and _found(text, home) is None:
-        found = registry.entry(place(path, home), name)
-        return [Source(found.file, weight, found.limit, found.rename)]
+        found = registry.entry(place(path, home), entry)
+        return [Source(found.file, weight, found.limit, found.rename, pairs, named)]
     place_of = place(text, home)
     if place_of.name == registry.NAME:
-        every = registry.entries(place_of).values()
-        return [Source(found.file, weight, found.limit, found.rename) for found in every]
-    return [Source(str(place_of), weight)]
+        every = registry.entries(place_of).items()
+        return [
+            Source(found.file, weight, found.limit, found.rename, pairs, f"{text}#{entry}") for entry, found in every
+        ]
+    return [Source(str(place_of), weight, mapping=pairs, name=named)]
+
+
+def _kept(name: str, home: Path | str) -> tuple[tuple[str, str], ...]:
+    from workbench.data import mapping
+
+    known = mapping.saved(Path(home))
+    if name not in known:
+        raise UserError("data.unknown_mapping", value=name[:60], nearest=nearest(name, known) if known else "-")
+    return tuple(known[name].items())
 
 
 def place(path: str, home: Path | str) -> Path:

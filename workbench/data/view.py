@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class View:
     """
 
     def __init__(self, found: Sequence[Source], reading: Reading, folder: Path | str | None = None) -> None:
+        if not reading.mapping:  # `table.csv@name`
+            reading = replace(reading, mapping=sources.mapping_of(found))
         self.sources, self.reading = tuple(found), reading
         self._folder = folder
         self._rows = sources.read(found, reading.encoding)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from workbench.data import sources as data_sources
 from workbench.data import styles
-from workbench.data.mix import data_path, training_records
+from workbench.data.mix import training_records
 from workbench.errors import UserError, nearest
 from workbench.models import adapters, sources
 from workbench.specs import Spec, conflicts
@@ -35,7 +36,7 @@ def _check_start(spec: Spec, home: Path) -> None:
         adapters.locate(home, start)
     tokens = spec.vocabulary.tokens.strip()
     for path in filter(None, (spec.vocabulary.corpus.strip(), tokens if tokens.endswith(".txt") else "")):
-        data_path(path, home)
+        data_sources.place(path, home)
 
 
 def _check_model(spec: Spec) -> None:
@@ -45,8 +46,10 @@ def _check_model(spec: Spec) -> None:
 
 
 def _check_rows(spec: Spec, home: Path) -> None:
-    if spec.data.path and data_path(spec.data.path, home).stat().st_size > _READ_AT_ONCE_BYTES:
-        return
+    if spec.data.path:
+        size_bytes = data_sources.size_bytes(data_sources.parse(spec.data.path, home))
+        if size_bytes is None or size_bytes > _READ_AT_ONCE_BYTES:
+            return
     data = training_records(spec, home)
     if not data.records:
         raise UserError("train.no_rows", why=UserError("data.nothing_to_train"))

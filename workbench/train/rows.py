@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.data.render import Rendered
 
 _SHOWN = 5
+_NAMED = 1000  # rows that the log names
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,13 @@ def collect(run: Run, spec: Spec, log: Callable[[str], None]) -> Rows:
     return Rows(data.records, data.held_out)
 
 
-def render_all(records: Iterable[Record], tokenizer: Any, spec: Spec, log: Callable[[str], None]) -> list[Rendered]:
+def render_all(
+    records: Iterable[Record], tokenizer: Any, spec: Spec, log: Callable[[str], None], home: Path | None = None
+) -> list[Rendered]:
     """What the model sees of every row. A row that the template refuses is left out and logged.
 
-    Raises UserError with the list of rows when a row has nothing to learn, and when no row is left.
+    Raises UserError with the list of rows when a row has nothing to learn, and when no row is left. home: where the
+    rows' files are looked up, so that the list can name them.
     """
     if spec.stage == "pretrain":
         from workbench.data.documents import render_documents
@@ -62,7 +66,7 @@ def render_all(records: Iterable[Record], tokenizer: Any, spec: Spec, log: Calla
 
     rendered: list[Rendered] = []
     refused: list[str] = []
-    empty: list[str] = []
+    empty: list[Record] = []
     why: UserError | None = None
     template = spec.data.template or None
     for record, result in zip(
@@ -72,14 +76,17 @@ def render_all(records: Iterable[Record], tokenizer: Any, spec: Spec, log: Calla
     ):
         if isinstance(result, NoTrainableTokens):
             why = why or result
-            empty.append(_beginning(record))
+            empty.append(record)
         elif isinstance(result, UserError):
             why = why or result
             refused.append(f"{_beginning(record)}: {result.text()}")
         else:
             rendered.append(result)
     if empty:
-        shown = " · ".join(empty[:_SHOWN]) + (" …" if len(empty) > _SHOWN else "")
+        named = _named(empty, spec, home)
+        for line in named:
+            log(f"nothing to learn: {line}")
+        shown = " · ".join(named[:_SHOWN]) + (" …" if len(empty) > _SHOWN else "")
         raise UserError("train.nothing_to_learn", count=len(empty), rows=shown, why=why)
     for line in refused[:_SHOWN]:
         log(f"row left out: {line}")
@@ -91,6 +98,15 @@ def render_all(records: Iterable[Record], tokenizer: Any, spec: Spec, log: Calla
     if cut:
         log(f"{cut} of {len(rendered)} rows are cut off at {spec.data.max_length} tokens")
     return rendered
+
+
+def _named(records: list[Record], spec: Spec, home: Path | None) -> list[str]:
+    """Each row as its file, its number there, and how it begins."""
+    from workbench.data.mix import places
+
+    records = records[:_NAMED]
+    found = places(spec, home, records) if home is not None else [""] * len(records)
+    return [f"{place} {_beginning(record)}".strip() for place, record in zip(found, records, strict=True)]
 
 
 def _beginning(record: Record, length: int = 40) -> str:

@@ -96,8 +96,8 @@ def _train(
         log(f"note: {clash.error.text('en')}")
     records = rows.collect(run, spec, log)
     tokenizer = vocabulary.tokenizer_of(run, spec, hub)
-    rendered = rows.render_all(records.records, tokenizer, spec, log)
-    held_out = rows.render_all(records.held_out, tokenizer, spec, log) if records.held_out else []
+    rendered = rows.render_all(records.records, tokenizer, spec, log, run.home)
+    held_out = rows.render_all(records.held_out, tokenizer, spec, log, run.home) if records.held_out else []
     base = replace(hub.load(spec.model), tokenizer=tokenizer)
     abilities.check(flatten(to_mapping(spec, all_values=True)), str(base.device))
     heart.note(estimated_memory_bytes=expected_bytes(spec, rendered, base))

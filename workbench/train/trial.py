@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from workbench import runs
-from workbench.data.mix import data_path
+from workbench.data import sources
 from workbench.errors import UserError, WorkbenchError
 from workbench.specs import Spec, layered, parse, to_mapping
 from workbench.train.turns import Cancelled, turn
@@ -68,7 +68,7 @@ def _short(spec: Spec, home: Path) -> Spec:
     kept = {path: value for path, value in changes.items() if path.split(".")[1] in known.get(path.split(".")[0], {})}
     if spec.data.path:
         with contextlib.suppress(UserError):  # several sources, or an address: found through the link to `data`
-            kept["data.path"] = str(data_path(spec.data.path, home).absolute())
+            kept["data.path"] = str(sources.place(spec.data.path, home).absolute())
     return parse(layered(known, kept))
 
 

@@ -32,6 +32,7 @@ from workbench.ui.chat import feed
 from workbench.ui.chat.residents import Models
 from workbench.ui.columns import Columns
 from workbench.ui.conversations import Conversations
+from workbench.ui.data.recipe import Prepares
 from workbench.ui.drafts import Drafts
 from workbench.ui.guard import Guard, check_listen, is_local
 from workbench.ui.i18n import Texts, preferred
@@ -66,6 +67,7 @@ class App:
         self.models = Models(self)
         self.opened = OpenedFiles(self.home)
         self.drafts = Drafts(self.home)
+        self.prepares = Prepares(self.home)
         self._lock = threading.RLock()
         self._made: dict[str, Any] = {}
 

@@ -234,3 +234,165 @@ def test_a_large_file_is_shown_while_it_is_still_read(tab, put, monkeypatch):
     assert opened.wait(30)
     report, _, pending, stop, *_ = tab.poll(name, *HOW, *where, name)
     assert "45 good rows" in report and pending == "" and stop["visible"] is False
+
+
+TABLE = "甲,乙,类\n一加一,二,数\n天空,蓝色,自然\n草,绿色,自然\n"
+MAPPED = {"prompt": "甲", "response": "乙", "system": "类"}
+
+
+def roles(**assigned):
+    from workbench.data import mapping
+
+    return [assigned.get(role, "") for role in mapping.ROLES]
+
+
+def table(home, name="table.csv"):
+    (home / "data").mkdir(exist_ok=True)
+    (home / "data" / name).write_text(TABLE, encoding="utf-8")
+    return f"data/{name}"
+
+
+def test_columns_assigned_by_hand_are_previewed_and_then_the_file_is_read_so(tab, home):
+    name = table(home)
+    assert "3 bad rows" in tab.look(name, *HOW)[0]
+    kept, *boxes = tab.columns.offer(name, *HOW)
+    assert kept["choices"] == []
+    assert boxes[0]["choices"] == [("–", ""), ("甲", "甲"), ("乙", "乙"), ("类", "类")]
+    preview = tab.columns.preview(name, *HOW, *roles(**MAPPED))
+    assert re.findall(r"<b>(\w+)</b> ([^<]+)", preview) == [
+        ("system", "数"), ("user", "一加一"), ("assistant", "二"),
+        ("system", "自然"), ("user", "天空"), ("assistant", "蓝色"),
+        ("system", "自然"), ("user", "草"), ("assistant", "绿色"),
+    ]  # fmt: skip
+    assert "make no record" in tab.columns.preview(name, *HOW, *roles(prompt="甲"))
+    assert tab.columns.preview(name, *HOW, *roles()) == ""
+    mapping, _ = tab.columns.apply(*roles(**MAPPED))
+    assert json.loads(mapping) == MAPPED
+    assert "3 good rows" in tab.look(name, "", "", mapping, [])[0]
+    assert 'role="alert"' in tab.columns.apply(*roles(prompt="甲"))[1]
+
+
+def test_a_kept_mapping_is_a_name_behind_a_file_here_and_in_training(tab, home):
+    from workbench.data.mix import training_records
+    from workbench.data.records import Conversation
+    from workbench.specs import parse
+
+    name = table(home)
+    saved, told = tab.columns.save(" qa ", *roles(**MAPPED))
+    assert (saved["choices"], saved["value"]) == (["qa"], "qa") and "table.csv@qa" in told
+    assert [box["value"] for box in tab.columns.fill("qa")] == roles(**MAPPED)
+    assert "3 good rows" in tab.look(f"{name}@qa", *HOW)[0]
+    told, result, _ = converted(tab, f"{name}@qa", *HOW, "alpaca", ".jsonl", False, kept=False)
+    assert "3 rows in table.alpaca.jsonl, 0 bad rows" in told
+    found = training_records(parse({"data": {"path": f"{name}@qa"}}), home).records
+    assert Conversation.of(("system", "数"), ("user", "一加一"), ("assistant", "二")) in found and len(found) == 3
+    assert "There is no mapping “qb”" in tab.look(f"{name}@qb", *HOW)[1]
+    assert 'role="alert"' in tab.columns.save("../x", *roles(**MAPPED))[1]
+
+
+def test_another_source_begins_with_nothing_assigned(tab, home):
+    name = table(home)
+    tab.look(name, *HOW)
+    *_, saved, first, shown = [tab.first(name, *HOW)[index] for index in (4, 5, -1)]
+    assert (saved["value"], first["value"], shown) == (None, "", "")
+    assert first["choices"][1:] == [("甲", "甲"), ("乙", "乙"), ("类", "类")]
+    assert len(tab.first(name, *HOW)) == len(tab.cleared)
+
+
+def step(tab, button, given, *values):
+    """(steps, listed, problem): what stands there after a click, of a button that makes a step."""
+    *_, (_, steps, listed, problem) = tab.recipe._adding(button)(given, *values)
+    return steps, listed, problem
+
+
+def steps_listed(page):
+    found = re.findall(r"<li><span>([^<]*)</span><span[^>]*>([^<]*)</span>", page)
+    return [(text, change) for text, change in found]
+
+
+def test_steps_are_appended_with_the_rows_before_and_after_and_taken_back(tab, put):
+    one, two = put("a.jsonl", *rows(6)), put("b.jsonl", "{broken", *rows(4))
+    recipe = tab.recipe
+    steps, listed, problem = step(tab, recipe._delete, "", one, *HOW, "2, 4-5")
+    assert steps_listed(listed) == [("Take data/a.jsonl", "0 → 6"), ("Delete rows 2, 4, 5", "6 → 3")]
+    assert problem == "" and "3 rows" in listed
+    steps, listed, _ = step(tab, recipe._take, steps, two, *HOW, 0.5)
+    assert steps_listed(listed)[2] == ("Take data/b.jsonl * 0.5", "3 → 5")
+    steps, listed, _ = step(tab, recipe._split, steps, one, *HOW, 0.4, 7)
+    assert "2 held out for evaluation" in listed and steps_listed(listed)[3][1] == "5 → 3"
+    *_, (_, steps, listed, problem) = recipe.undo(SimpleNamespace(step=1), steps, one, *HOW)
+    assert [entry["step"] for entry in json.loads(steps)] == ["take", "take", "split"]
+    assert [change for _, change in steps_listed(listed)] == ["0 → 6", "6 → 8", "8 → 5"]
+    only, *_ = step(tab, recipe._take, "", one, *HOW, 1)
+    *_, (_, nothing, listed, _) = recipe.undo(SimpleNamespace(step=0), only, one, *HOW)
+    assert nothing == "" and "No step yet" in listed
+
+
+def test_a_row_is_edited_by_the_number_it_is_listed_with(tab, put):
+    one, two = put("a.jsonl", *rows(3)), put("b.jsonl", "{broken", *rows(2))
+    both = f"{one}; {two}"
+    recipe = tab.recipe
+    tab.look(both, *HOW)
+    assert json.loads(recipe.show_row(both, *HOW, 5))["messages"][0]["content"] == "question 1"
+    steps, *_ = step(tab, recipe._take, "", one, *HOW, 2)
+    steps, *_ = step(tab, recipe._take, steps, both, *HOW, 1)
+    value = json.dumps({"query": "mine", "response": "yes"})
+    *_, told, (*_, noted) = recipe._editing(recipe._edit)(steps, both, *HOW, 5, value)
+    state = tab.app.prepares.get(json.loads(told[1]), recipe._stamp(), lambda fraction, rows: None)
+    asked = [record.messages[0].content for record in state.records]
+    three = ["question 1", "question 2", "question 3"]
+    assert asked == [*three, *three, *three, "mine", "question 2"] and "takes effect" in noted
+    *_, refused = recipe._editing(recipe._edit)(steps, both, *HOW, 5, "{")
+    assert "The row is no JSON" in refused[-1] and refused[1] == gr.skip()
+    assert "There is no row 9" in step(tab, recipe._drop, steps, both, *HOW, 9, "")[2]
+    assert "is not among the steps" in step(tab, recipe._drop, steps, put("c.jsonl", *rows(1)), *HOW, 1, "")[2]
+
+
+def test_steps_read_the_source_as_it_is_read_on_the_page(tab, home):
+    name = table(home)
+    mapping, _ = tab.columns.apply(*roles(**MAPPED))
+    steps, listed, _ = step(tab, tab.recipe._take, "", name, "", "", mapping, [], 1)
+    assert json.loads(steps) == [{"step": "take", "path": name, "map": MAPPED}]
+    assert steps_listed(listed) == [(f"Take {name}, prompt=甲, response=乙, system=类", "0 → 3")]
+
+
+def test_a_saved_recipe_is_a_new_file_and_can_be_repeated(tab, put, home):
+    name = put("a.jsonl", *rows(10), rows(1)[0])
+    recipe = tab.recipe
+    steps, *_ = step(tab, lambda steps, how: {"step": "deduplicate"}, "", name, *HOW)
+    steps, *_ = step(tab, recipe._split, steps, name, *HOW, 0.2, 3)
+    *_, (stop, _, _, told, files, kept) = recipe.write(steps, " mine ", name, *HOW)
+    assert "8 rows in data/mine.jsonl." in told and "2 rows for evaluation in data/mine.eval.jsonl." in told
+    assert (stop["visible"], kept["choices"], kept["value"]) == (False, ["mine"], "mine")
+    assert "data/mine.jsonl" in files["choices"]
+    first = (home / "data" / "mine.jsonl").read_bytes()
+    *_, (_, again, listed, problem) = recipe.repeat("mine", name, *HOW)
+    assert again == steps and problem == "" and steps_listed(listed)[-1][1] == "10 → 8"
+    *_, (*_, told, _, _) = recipe.write(again, "mine", name, *HOW)
+    assert "8 rows" in told and (home / "data" / "mine.jsonl").read_bytes() == first
+
+
+def test_a_recipe_that_is_refused_writes_nothing_and_keeps_its_steps(tab, put, home):
+    name = put("a.jsonl", *rows(3))
+    recipe = tab.recipe
+    steps, *_ = step(tab, recipe._take, "", name, *HOW, 1)
+
+    def refusal(given, wanted):
+        *_, (*_, told, _, _) = recipe.write(given, wanted, name, *HOW)
+        return told
+
+    assert "There is no step yet" in refusal("", "mine")
+    assert "Write a name" in refusal(steps, " ")
+    assert "other rows are in it" in refusal(steps, "a")
+    assert 'role="alert"' in refusal(steps, "../a")
+    recipe_of_itself, *_ = step(tab, recipe._take, "", put("own.jsonl", *rows(2)), *HOW, 1)
+    (home / "data" / "own.recipe.json").write_text("{}")
+    assert "the recipe reads it" in refusal(recipe_of_itself, "own")
+    back, listed, problem = step(tab, recipe._split, steps, name, *HOW, 3, 0)
+    assert (back, listed) == (steps, gr.skip()) and "between 0 and 1" in problem
+    assert "names no rows" in step(tab, recipe._delete, steps, name, *HOW, "2, x")[2]
+    assert "There is no recipe “nope”" in list(recipe.repeat("nope", name, *HOW))[-1][-1]
+    assert "holds no recipe" in list(recipe.repeat("own", name, *HOW))[-1][-1]
+    outside = json.dumps([{"step": "take", "path": "/etc/hostname"}])
+    assert "is not in the workspace" in list(recipe.done(json.loads(outside), ""))[-1][-1]
+    assert sorted(path.name for path in (home / "data").iterdir()) == ["a.jsonl", "own.jsonl", "own.recipe.json"]

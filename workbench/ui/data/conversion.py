@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,10 @@ class Conversion:
         from workbench.data.convert import convert
 
         file, *reading = how
-        read = self.chosen.reading(*reading)
-        rows = told_of(sources.read(self.chosen.files.parse(file), read.encoding), task)
+        read, found = self.chosen.reading(*reading), self.chosen.files.parse(file)
+        if not read.mapping:
+            read = replace(read, mapping=sources.mapping_of(found))
+        rows = told_of(sources.read(found, read.encoding), task)
         folder = Path(tempfile.mkdtemp(dir=self.chosen.files.exports))
         out = folder / f"{stem_of(file)}.{to.removesuffix('.jinja')}{container}"
         arguments = {name: value for name, value in read.arguments.items() if name != "encoding"}

@@ -10,8 +10,10 @@ import gradio as gr
 from workbench.ui import forms
 from workbench.ui.data.bad import Bad
 from workbench.ui.data.chosen import Chosen
+from workbench.ui.data.columns import Columns
 from workbench.ui.data.conversion import Conversion
 from workbench.ui.data.listed import CHOOSE, Listed, event_of
+from workbench.ui.data.recipe import Recipe
 from workbench.ui.data.seen import Seen
 from workbench.ui.i18n import Texts
 from workbench.ui.opened import Opened
@@ -38,11 +40,14 @@ def build(app: App, t: Texts) -> Data:
             tab.report = gr.HTML(tab.nothing(), apply_default_css=False, js_on_load=CHOOSE, elem_id="data-report")
             tab.bad.build()
             tab.chosen.offer()
+            tab.columns.build()
             with gr.Accordion(t("dataset.convert"), open=False, elem_id="data-convert"):
                 tab.conversion.build()
+            tab.recipe.build()
         with gr.Column(scale=6, min_width=320):
             tab.listed.build()
             tab.seen.build()
+            tab.recipe.build_edit()
     _wire(tab)
     make.build(app, t, tab.chosen.file)
     return tab
@@ -61,8 +66,13 @@ def _wire(tab: Data) -> None:
     seen.wire(listed.covered, listed.show, listed.choices)
     tab.bad.wire()
     tab.conversion.wire()
-    for field in how[:4]:  # .change: an upload fills the box too
-        field.change(tab.look, how, looked, **quiet).then(tab.first, None, tab.cleared, **quiet)
+    tab.recipe.wire(seen.row)
+    # .change: an upload fills the box too. What was mapped by hand are the columns of the source before.
+    changed = chosen.file.change(None, None, chosen.mapping, js="() => ''", **quiet)
+    for event in (changed.then, chosen.source.change, chosen.encoding.change):
+        event(tab.look, how, looked, **quiet).then(tab.first, how, tab.cleared, **quiet)
+    for event in tab.columns.wire():
+        event.then(tab.look, how, looked, **quiet).then(tab.again, None, tab.painted, **quiet)
     chosen.repairs.input(tab.look, how, looked, **quiet)
     tab.halt.click(tab.stop, how, None, **quiet)
     gr.Timer(1.0).tick(tab.poll, [*where, tab.pending], looked, **quiet)
@@ -84,9 +94,15 @@ class Data:
         self.seen = Seen(app, self.chosen, t)
         self.bad = Bad(self.chosen, t)
         self.conversion = Conversion(self.chosen, t)
+        self.columns = Columns(app, self.chosen, t)
+        self.recipe = Recipe(app, self.chosen, t)
 
     @property
     def cleared(self) -> list[Any]:
+        return [*self.painted, self.columns.saved, *self.columns.roles, self.columns.shown]
+
+    @property
+    def painted(self) -> list[Any]:
         return [self.seen.row, self.seen.tokens, self.seen.lengths, self.listed.search]
 
     def nothing(self) -> str:
@@ -164,6 +180,10 @@ class Data:
         tokens = self.seen.paint(*how, covered, chosen, model, template, max_length)
         return [chosen, tokens, gr.skip(), *self.listed.turn(*how, show, search, covered, page, chosen)]
 
-    def first(self) -> list[Any]:
+    def first(self, *how: Any) -> list[Any]:
         """Another source: nothing of the old one stays in view."""
+        return [*self.again(), *self.columns.renew(*how)]
+
+    def again(self) -> list[Any]:
+        """The same source read another way: its first row is chosen, and painted when asked."""
         return [1, self.seen.blank(), "", ""]
