@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workbench.data.mix import places, split, training_records
+from workbench.data.mix import Share, places, split, training_records
 from workbench.data.records import Conversation
 from workbench.data.sources import parse as parse_sources
 from workbench.errors import UserError
@@ -109,3 +109,11 @@ def test_rows_are_found_again_in_their_files(home):
     other = Conversation.of(("user", "q3"), ("assistant", "a3"))
     nowhere = Conversation.of(("user", "q3"), ("assistant", "else"))
     assert places(spec(**values), home, [filled, nowhere, other]) == ["rows.jsonl 22", "", "rows.jsonl 4"]
+
+
+def test_several_sources_say_what_each_gives_at_its_weight(home):
+    write(home, *ROWS, {"instruction": "q", "output": ""})
+    (home / "data" / "more.jsonl").write_text(json.dumps(NAMED | {"output": "x"}) + "\n", encoding="utf-8")
+    data = training_records(spec(**{"data.path": "rows.jsonl * 0.5; more.jsonl*3"}), home)
+    assert data.shares == (Share("rows.jsonl", 0.5, 20, 10), Share("more.jsonl", 3.0, 1, 3))
+    assert len(data.records) == 13

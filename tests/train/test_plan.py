@@ -106,6 +106,12 @@ def test_counts_come_in_the_background_and_a_refusal_is_an_answer(spec, home, hu
     rows = [json.loads(line) for line in data_file.read_text().splitlines()][:2]
     data_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert asked(spec()).rows == 2  # the file changed, so it is counted anew
+    more = data_file.with_name("more.jsonl")
+    more.write_text(json.dumps(rows[0]) + "\n")
+    both = spec(**{"data.path": "small.jsonl * 2; more.jsonl"})
+    assert [(share.rows, share.weight, share.taken) for share in asked(both).shares] == [(2, 2.0, 4), (1, 1.0, 1)]
+    more.write_text(2 * (json.dumps(rows[0]) + "\n"))
+    assert plan.to_json(asked(both))["shares"][1] == {"name": "more.jsonl", "weight": 1.0, "rows": 2, "taken": 2}
     assert isinstance(asked(spec(**{"data.path": "gone.jsonl"})), UserError | WorkbenchError)
 
 

@@ -17,6 +17,16 @@ from workbench.specs import Spec
 
 
 @dataclass(frozen=True)
+class Share:
+    """What one source gives: rows that can be used, and how many of them are taken at its weight."""
+
+    name: str
+    weight: float
+    rows: int
+    taken: int
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """records are shuffled by the seed; held_out is never trained on; report is None when no file was read."""
 
@@ -25,6 +35,7 @@ class TrainingData:
     report: Report | None = None
     own_rows: int = 0  # of the file or of the identity, before replay was mixed in
     replay_rows: int = 0
+    shares: tuple[Share, ...] = ()  # by source, in the order given
 
 
 def training_records(spec: Spec, home: Path | str) -> TrainingData:
@@ -36,8 +47,9 @@ def training_records(spec: Spec, home: Path | str) -> TrainingData:
     from workbench.data import identity
 
     who, report = spec.identity, None
+    shares: list[Share] = []
     if spec.data.path:
-        records, report = _from_sources(spec.data.path, home, who.name, who.author, spec.training.seed_of_data)
+        records, report, shares = _from_sources(spec.data.path, home, who.name, who.author, spec.training.seed_of_data)
     elif who.name:
         records = list(identity.identity_rows(who.name, who.author, who.year, who.model_name, who.lang))
     else:
@@ -51,23 +63,29 @@ def training_records(spec: Spec, home: Path | str) -> TrainingData:
         replay = list(identity.replay_rows(round(len(records) * who.replay), spec.training.seed_of_data))
     records = [*records, *replay]
     random.Random(spec.training.seed_of_data).shuffle(records)
-    return TrainingData(records, held_out, report, own, len(replay))
+    return TrainingData(records, held_out, report, own, len(replay), tuple(shares))
 
 
-def _from_sources(text: str, home: Path | str, name: str, author: str, seed: int) -> tuple[list[Record], Report]:
-    """The rows of all sources, each taken as often as its weight says, and their reports in one."""
+def _from_sources(
+    text: str, home: Path | str, name: str, author: str, seed: int
+) -> tuple[list[Record], Report, list[Share]]:
+    """The rows of all sources, each taken as often as its weight says, their reports in one, and each one's share."""
     records: list[Record] = []
+    shares: list[Share] = []
     whole: Report | None = None
     for source in sources.parse(text, home):
         loaded = load(source.path, rename=source.rename, mapping=dict(source.mapping) or None)
         if error := loaded.report.error(source.path):
             raise error
         filled = _filled(loaded.records, loaded.rows, name, author)
-        records += weighted(filled[: source.limit], source.weight, seed)
+        whole_rows = filled[: source.limit]
+        taken = weighted(whole_rows, source.weight, seed)
+        records += taken
+        shares.append(Share(source.name or source.path, source.weight, len(whole_rows), len(taken)))
         whole = loaded.report if whole is None else whole.merged(loaded.report)
     if whole is None:
         raise UserError("data.no_file", path=text)
-    return records, whole
+    return records, whole, shares
 
 
 def places(spec: Spec, home: Path | str, records: list[Record]) -> list[str]:

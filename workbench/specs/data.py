@@ -6,7 +6,7 @@ from workbench.specs.knob import Section, knob
 
 
 class DataSection(Section):
-    path: str = knob("", "Training data", "A file of conversations (JSON or JSONL; alpaca, sharegpt, messages). Empty: the self-cognition rows made from the identity boxes.", basic=True)
+    path: str = knob("", "Training data", "A file of conversations (JSON, JSONL or a table; alpaca, sharegpt, messages), or several with weights: a.jsonl; b.json * 0.5. Empty: the self-cognition rows made from the identity boxes.", basic=True)
     template: str = knob("", "Prompt style", "Empty: the model's own chat template. Otherwise the name of a style.")
     max_length: int = knob(1024, "Longest row", "Rows are cut off after this many tokens; the data tab shows what is lost.", ge=8, le=1_048_576, unit="tokens", receiver="trl.SFTConfig")
     train_on: Literal["answers", "last_answer", "everything"] = knob("answers", "What takes loss", "answers: every answer of a dialogue, scaled by its turn's `weight` where a row has one. last_answer: the last one only. everything: the questions and the style's own words too.")

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.mix import training_records
+from workbench.data import hubs, sources
+from workbench.data.mix import Share, training_records
 from workbench.errors import UserError, WorkbenchError
 from workbench.memory.estimate import Rows
 from workbench.memory.learned import BASE_WEIGHTS
@@ -40,15 +41,16 @@ class Counted:
     longest: int
     cut: int  # rows that are cut off
     lengths: tuple[int, ...] = ()  # of the rows, in tokens; of many rows some thousand
+    shares: tuple[Share, ...] = ()  # what each source gives
 
     @classmethod
-    def of(cls, rendered: Sequence[Rendered], held_out: int = 0) -> Counted:
+    def of(cls, rendered: Sequence[Rendered], held_out: int = 0, shares: tuple[Share, ...] = ()) -> Counted:
         lengths = [len(row.input_ids) for row in rendered]
         return cls(
             rows=len(rendered), held_out=held_out, tokens=sum(lengths),
             trained_tokens=sum(sum(label != -100 for label in row.labels) for row in rendered),
             longest=max(lengths), cut=sum(row.truncated for row in rendered),
-            lengths=tuple(lengths[:: len(lengths) // _KEPT_LENGTHS + 1]),
+            lengths=tuple(lengths[:: len(lengths) // _KEPT_LENGTHS + 1]), shares=shares,
         )  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def count(spec: Spec, home: Path, tokenizer: Any) -> Counted:
     rendered = [row for row in found if isinstance(row, Rendered)]
     if not rendered:
         raise UserError("train.no_rows", why=UserError("data.nothing_to_train"))
-    return Counted.of(rendered, len(data.held_out))
+    return Counted.of(rendered, len(data.held_out), data.shares)
 
 
 def rows_of(spec: Spec, counted: Counted, on_cpu: bool) -> Rows:
@@ -247,11 +249,13 @@ class Counts:
             "data": spec.data.model_dump(), "identity": spec.identity.model_dump(), "model": spec.model.path,
             "seed": spec.training.seed if spec.data.eval_fraction or spec.identity.replay else 0,
         }  # fmt: skip
-        for place in (self.home / spec.data.path, self.home / "data" / spec.data.path, Path(spec.data.path)):
-            if spec.data.path and place.is_file():
-                stat = place.stat()
-                parts["file"] = (str(place), stat.st_mtime_ns, stat.st_size)
-                break
+        with contextlib.suppress(UserError, OSError):  # the count itself says what is wrong
+            for source in sources.parse(spec.data.path, self.home) if spec.data.path else ():
+                stamp = None
+                if not hubs.is_hub(source.path):
+                    stat = Path(source.path).stat()
+                    stamp = stat.st_mtime_ns, stat.st_size
+                parts.setdefault("sources", []).append((source.path, source.mapping, stamp))
         return json.dumps(parts, sort_keys=True, default=str)
 
 

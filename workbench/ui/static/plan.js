@@ -79,8 +79,16 @@
           fact(t("rows"), number(data.rows)), ...(data.held_out ? [fact(t("held_out"), number(data.held_out))] : []),
           fact(t("tokens_per_epoch"), number(data.tokens), t("tokens_trained", { count: number(data.trained_tokens) })),
           fact(t("longest_row"), number(data.longest)), ...(data.cut ? [fact(t("rows_cut_off"), number(data.cut))] : [])),
+        ...(data.shares.length > 1 ? [this.mix(data.shares)] : []),
         ...(curve.length > 1 ? [this.rates(curve)] : []),
         this.timing(trial));
+    }
+    mix(shares) {
+      const all = shares.reduce((sum, share) => sum + share.taken, 0) || 1;
+      return el("ul", { class: "wb-mix", id: "plan-mix", "aria-label": t("mix") }, ...shares.map((share) => el("li", {},
+        el("span", { class: "wb-gap", text: share.name }),
+        el("span", { class: "wb-soft wb-num", text: `${number(share.rows)} × ${share.weight} = ${number(share.taken)}` }),
+        el("span", { class: "wb-num", text: `${Math.round((100 * share.taken) / all)} %` }))));
     }
     rates(curve) {
       const width = 400, height = 46, most = Math.max(...curve.map(([, rate]) => rate)) || 1, last = curve.at(-1)[0] || 1;
