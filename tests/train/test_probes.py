@@ -7,7 +7,7 @@ import pytest
 from workbench import presets
 from workbench.errors import UserError
 from workbench.specs.identity import IdentitySection
-from workbench.train.probes import Questioner, load_probes, probes_path
+from workbench.train.probes import Questioner, load_probes, mean_scores, probes_path
 
 
 def written(tmp_path, text: str):
@@ -68,6 +68,12 @@ def test_the_shipped_list_asks_both_kinds_in_both_languages():
     probes = load_probes(presets.root() / "probes" / "identity.yaml", IdentitySection(name="Nova", author="Lab"))
     assert {probe.kind for probe in probes} == {"identity", "kept"}
     assert all(probe.expect for probe in probes)
+
+
+def test_the_score_falls_when_the_rest_is_forgotten():
+    rows = [{"kind": "identity", "score": 1.0}, {"kind": "kept", "score": 1.0}, {"kind": "kept", "score": 0.0}]
+    assert mean_scores(rows) == {"identity_score": 1.0, "kept_score": 0.5, "score": 0.75}
+    assert mean_scores(rows[:1]) == {"identity_score": 1.0, "score": 1.0}
 
 
 def test_asking_leaves_the_training_tree_and_the_random_numbers_alone(tmp_path, hub, spec):

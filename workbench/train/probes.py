@@ -134,17 +134,19 @@ class Questioner:
             answer = self.tokenizer.decode(answer_ids, skip_special_tokens=True).strip()
             rows.append({"step": step, "prompt": probe.prompt, "answer": answer, "score": probe.score(answer),
                          "kind": probe.kind})  # fmt: skip
-        return Round(rows, _scores(rows), time.perf_counter() - began)
+        return Round(rows, mean_scores(rows), time.perf_counter() - began)
 
 
-def _scores(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+def mean_scores(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The share of right answers of each kind, and `score`: the mean of the kinds that were asked."""
     scores = {}
     for kind in get_args(Kind):
         of_kind = [row["score"] for row in rows if row["kind"] == kind]
         if of_kind:
             scores[f"{kind}_score"] = round(sum(of_kind) / len(of_kind), 4)
     if scores:
-        scores["score"] = scores.get("identity_score", scores.get("kept_score", 0.0))
+        # Their mean: a model that took over the name and forgot the rest has not learned its lesson.
+        scores["score"] = round(sum(scores.values()) / len(scores), 4)
     return scores
 
 

@@ -199,7 +199,7 @@
         more: button("→", t("go_on"), () => this.act("continue", { turn, column })),
         again: button("↻", t("retry_one"), () => this.act("retry", { turn, column })),
         rewrite: button("✎", t("rewrite"), () => this.edit(nodes.said, nodes.said.innerText, (text) => this.act("rewrite", { turn, column, text }))),
-        copy: button("⧉", t("copy"), () => navigator.clipboard?.writeText(nodes.said.innerText)),
+        copy: button("❐", t("copy"), () => navigator.clipboard?.writeText(nodes.said.innerText)),
       };
       nodes.said = el("div", { class: "wb-said wb-prose", "data-testid": "bot" }, nodes.settled, nodes.tail);
       const label = this.columns[slot]?.label ?? column;

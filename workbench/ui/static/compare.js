@@ -133,7 +133,7 @@
       const step = this.steps[Number(this.slider.value)] ?? this.steps.at(-1);
       this.at.textContent = step;
       const until = (rows) => rows.filter((row) => row.step <= step).at(-1);
-      this.answers.replaceChildren(el("table", { class: "wb-answers" },
+      this.answers.replaceChildren(el("table", { class: "wb-answers-compared" },
         el("thead", {}, el("tr", {}, el("th", { text: t("question") }), ...runs.map((run, place) => el("th", {}, dot(place), run.run)))),
         el("tbody", {}, ...answers.map((entry) => el("tr", {}, el("td", { text: asText(entry.prompt) }), ...entry.answers.map((rows, place) => {
           const row = until(rows);
