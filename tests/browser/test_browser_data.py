@@ -86,3 +86,50 @@ def test_the_tab_fits_a_telephone(visit, upload):
     page.locator("#tab-data input[type=file]").first.set_input_files(upload)
     expect(page.locator("#data-rows tr").first).to_be_visible(timeout=30_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_table_is_mapped_and_mixed_into_a_new_data_set_that_a_row_was_changed_in(visit, server):
+    home = server[1]
+    (home / "data").mkdir(exist_ok=True)
+    (home / "data" / "table.csv").write_text("甲,乙\n天空,蓝色\n草,绿色\n", encoding="utf-8")
+    (home / "data" / "plain.jsonl").write_text('{"query": "q", "response": "a"}\n' * 4, encoding="utf-8")
+    page = visit("zh", "data")
+    file, report = page.locator("#data-file input"), page.locator("#data-report")
+    file.fill("data/table.csv")
+    file.press("Enter")
+    expect(report).to_contain_text("不可用 2 行", timeout=30_000)
+
+    page.locator("#data-columns > button").click()
+    for role, column in (("prompt", "甲"), ("response", "乙")):
+        page.locator(f"#data-map-{role} input").fill(column)
+        page.locator(f"#data-map-{role} input").press("Enter")
+    expect(page.locator("#data-mapping-shown .wb-record").first).to_contain_text("蓝色")
+    page.locator("#data-mapping-use").click()
+    expect(report).to_contain_text("可用 2 行")
+
+    page.locator("#data-recipe > button").click()
+    steps = page.locator("#data-steps li")
+    page.locator("#data-take").click()
+    expect(steps).to_have_count(1)
+    page.locator("#data-edit > button").click()
+    editor = page.locator("#data-edit-row .cm-content")
+    expect(editor).to_contain_text("蓝色")
+    editor.fill('{"query": "大海", "response": "也是蓝色"}')
+    page.locator("#data-edit-keep").click()
+    expect(steps).to_have_count(2)
+
+    # another file: what was mapped are not its columns
+    file.fill("data/plain.jsonl")
+    file.press("Enter")
+    expect(report).to_contain_text("可用 4 行")
+    page.locator("#data-take").click()
+    expect(steps).to_have_count(3)
+    page.locator("#data-shuffle").click()
+    expect(steps).to_have_count(4)
+    steps.nth(3).get_by_role("button").click()
+    expect(steps).to_have_count(3)
+    page.locator("#data-recipe-name input, #data-recipe-name textarea").fill("mixed")
+    page.locator("#data-recipe-save").click()
+    expect(page.locator("#data-recipe-problem")).to_contain_text("6 行")
+    asked = [record.messages[0].content for record in load(home / "data" / "mixed.jsonl").records]
+    assert asked == ["大海", "草", *"qqqq"]

@@ -87,8 +87,10 @@ def plain_file(found: Sequence[Source]) -> Path | None:
 
 
 def mapping_of(found: Sequence[Source]) -> tuple[tuple[str, str], ...]:
-    """The mapping that all of them are read with; none when they differ."""
-    return found[0].mapping if found and len({source.mapping for source in found}) == 1 else ()
+    """The mapping that all of them are read with at once. Raises UserError when they differ."""
+    if len({source.mapping for source in found}) > 1:
+        raise UserError("data.mappings_differ")
+    return found[0].mapping if found else ()
 
 
 def read(found: Sequence[Source], encoding: str | None = None) -> Rows:

@@ -286,6 +286,7 @@ def test_a_kept_mapping_is_a_name_behind_a_file_here_and_in_training(tab, home):
     assert "3 rows in table.alpaca.jsonl, 0 bad rows" in told
     found = training_records(parse({"data": {"path": f"{name}@qa"}}), home).records
     assert Conversation.of(("system", "数"), ("user", "一加一"), ("assistant", "二")) in found and len(found) == 3
+    assert "different column mappings" in tab.look(f"{name}@qa; {name}", *HOW)[1]
     assert "There is no mapping “qb”" in tab.look(f"{name}@qb", *HOW)[1]
     assert 'role="alert"' in tab.columns.save("../x", *roles(**MAPPED))[1]
 
