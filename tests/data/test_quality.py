@@ -182,3 +182,19 @@ def test_every_warning_has_a_sentence_in_both_languages():
     used = set(suspects._FINER) | {code for _, _, _, warned in EXPECTED.values() for code in warned} | set(SUSPECTS)
     for language in ("en", "zh"):
         assert used <= {key.removeprefix("warnings.") for key in catalogue(language)}
+
+
+def test_rows_that_give_the_evaluation_split_away_are_warned_of(tmp_path):
+    import json
+
+    def write(name, *questions):
+        lines = [json.dumps({"instruction": question, "output": "yes, it is"}) + "\n" for question in questions]
+        (tmp_path / name).write_text("".join(lines), encoding="utf-8")
+
+    write("rows.jsonl", "is it warm?", "is it cold?")
+    write("rows.eval.jsonl", "Is it COLD")
+    report, _ = inspect(tmp_path / "rows.jsonl")
+    assert [(w.code, w.count, w.rows) for w in report.warnings if w.code == "evaluation_overlap"] == [
+        ("evaluation_overlap", 1, (2,))
+    ]
+    assert "evaluation_overlap" not in {w.code for w in inspect(tmp_path / "rows.eval.jsonl")[0].warnings}

@@ -8,6 +8,7 @@ from typing import Any
 
 from workbench.data import targets, writers
 from workbench.data.load import iter_records
+from workbench.data.overlap import beside
 from workbench.data.quality import Watch
 from workbench.data.report import Report
 from workbench.data.rows import RowError, Rows
@@ -38,7 +39,7 @@ def convert(
     target = targets.find(to, every_turn=every_turn)
     writers.container(out)
     scan = iter_records(path, source=source, mapping=mapping, encoding=encoding, repairs=repairs)
-    report, watch = scan.report, watch or Watch()
+    report, watch = scan.report, watch or Watch(beside(path))
 
     held: dict[int, tuple[int, int | None]] = {}  # of records that wait for a counterpart: where they stand
 

@@ -13,6 +13,7 @@ from typing import Any
 from workbench.data import suspects
 from workbench.data.load import iter_records
 from workbench.data.numbers import SPILLED_ROWS, Numbers, grouped
+from workbench.data.overlap import HeldOut, beside
 from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text
 from workbench.data.repairs import Offers
 from workbench.data.report import Report, Warned
@@ -31,7 +32,9 @@ class Watch:
     """Sees every record once. Holds the rows of each warning, the texts of the first few thousand, and no records;
     its 40 bytes of numbers per row wait on disk when there are many."""
 
-    def __init__(self) -> None:
+    def __init__(self, held_out: HeldOut | None = None) -> None:
+        """held_out: evaluation rows that no row may give away."""
+        self._held_out = held_out
         self._counts: Counter[str] = Counter()
         self._rows: dict[str, array] = defaultdict(lambda: array("I"))
         self._params: dict[str, dict[str, Any]] = {}
@@ -61,6 +64,8 @@ class Watch:
         """
         kind = record.kind
         self._kinds[kind] += 1
+        if self._held_out is not None and self._held_out.overlap(record):
+            self.note("evaluation_overlap", row)
         if kind == "conversation":
             turns = record.messages  # type: ignore[union-attr]
             if len(turns) == 2:
@@ -195,7 +200,7 @@ def inspect(
 ) -> tuple[Report, dict[str, Any]]:
     """The report of a file with its warnings, and the statistics; streamed, so a file of any size fits."""
     scan = iter_records(path, source=source, mapping=mapping, encoding=encoding, repairs=repairs)
-    watch, offers = Watch(), Offers()
+    watch, offers = Watch(beside(path)), Offers()
     for item in scan:
         if item.record is None:
             offers.add_bad(item.reason, item.value)

@@ -16,6 +16,7 @@ from typing import Any
 from workbench.data import formats, sources
 from workbench.data.line_index import LineIndex
 from workbench.data.load import Item, Scan
+from workbench.data.overlap import beside
 from workbench.data.quality import Watch
 from workbench.data.reading import Reading
 from workbench.data.records import Kind
@@ -48,7 +49,7 @@ class View:
         self._rows = sources.read(found, reading.encoding)
         self._scan = Scan(self._rows, **_converting(reading))
         self.report: Report = self._scan.report
-        self.watch, self._offers = Watch(), Offers()
+        self.watch, self._offers = Watch(beside(found[0].path) if len(found) == 1 else None), Offers()
         self.statistics: dict[str, Any] = {}
         self.found: dict[str, array] = {}
         self.columns: dict[str, None] = {}  # of the first rows, in order; what can be mapped by hand
