@@ -48,7 +48,8 @@ class Words:
 
 
 @pytest.fixture
-def tab(home):
+def tab(home, monkeypatch):
+    monkeypatch.setattr(feed, "_PATIENCE_SECONDS", 0.3)  # words are there at once, or wait for the gate
     app = App(home)
     app._made["engine"] = Words()
     with gr.Blocks():
