@@ -62,9 +62,9 @@ def tab(home, monkeypatch):
     made.engine.gate.set()
 
 
-def read(tab, view="text", wait=False, lang="en"):
+def read(tab, view="text", wait=False, lang="en", key=KEY):
     """Every line of the feed until it ends."""
-    address = f"/chat/feed?id={KEY}&view={view}&wait={wait}&lang={lang}"
+    address = f"/chat/feed?id={key}&view={view}&wait={wait}&lang={lang}"
     return [json.loads(line) for line in tab.client.get(address).text.splitlines()]
 
 
@@ -155,8 +155,9 @@ def test_a_question_is_edited_into_a_branch_an_answer_rewritten_a_turn_deleted(t
     act(tab, "delete", turn=1)
     [whole] = read(tab)
     assert [turn["question"] for turn in whole["turns"]] == ["one"]
-    act(tab, "clear")
-    assert read(tab)[0]["turns"] == []
+    fresh = act(tab, "clear")["id"]
+    assert fresh != KEY and read(tab, key=fresh)[0]["turns"] == []
+    assert len(read(tab)[0]["turns"]) == 1, "what was said before stays under its own id"
     assert "cannot do" not in act(tab, "dance", 400)["error"] and "dance" in act(tab, "dance", 400)["error"]
 
 
