@@ -38,7 +38,17 @@ def parse(text: str, home: Path | str) -> list[Source]:
     """
     if not hubs.is_hub(text) and (whole := _found(text, home)) is not None and whole.name != registry.NAME:
         return [Source(str(whole), name=text)]  # a file's own name may hold a semicolon
-    return [source for part in re.split(r"[;\n]", text) if part.strip() for source in _one(part.strip(), home)]
+    return [source for part in parts(text) for source in _one(part, home)]
+
+
+def parts(text: str) -> list[str]:
+    """What a box names, one by one, each with its weight."""
+    return [part.strip() for part in re.split(r"[;\n]", text) if part.strip()]
+
+
+def unweighted(part: str) -> str:
+    """A part without its weight."""
+    return _WEIGHT.sub("", part)
 
 
 def check_inside(found: Sequence[Source], home: Path | str) -> None:
@@ -70,12 +80,11 @@ def weighted(text: str, weight: float) -> str:
     """What a box names, each source taken `weight` times as often."""
     if weight == 1:
         return text
-    parts = []
-    for part in filter(None, (part.strip() for part in re.split(r"[;\n]", text))):
+    found = []
+    for part in parts(text):
         match = _WEIGHT.search(part)
-        name, had = (part[: match.start()], float(match[1])) if match else (part, 1.0)
-        parts.append(f"{name} * {had * weight:.12g}")
-    return "; ".join(parts)
+        found.append(f"{unweighted(part)} * {(float(match[1]) if match else 1.0) * weight:.12g}")
+    return "; ".join(found)
 
 
 def plain_file(found: Sequence[Source]) -> Path | None:

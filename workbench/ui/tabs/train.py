@@ -11,7 +11,7 @@ from workbench import presets, runs
 from workbench.errors import UserError, WorkbenchError
 from workbench.history import sweep as sweeps
 from workbench.specs import STAGES, flatten, parse, to_mapping
-from workbench.ui import forms, live, machine, plan
+from workbench.ui import forms, live, machine, mixing, plan
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def build(app: App, t: Texts) -> Train:
     fields = tab.form.inputs
     plan.wire(app, t, tab.form, shown)
     machine.wire(app, t, tab.form)
+    mixing.wire(app, t, tab.form)
     tab.preset.input(tab.take_preset, tab.preset, [tab.problem, *fields], api_visibility="private").then(
         None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private"
     )
