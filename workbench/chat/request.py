@@ -1,16 +1,17 @@
-"""What one request asks of the engine, and the news that come back from each of its columns."""
+"""What a caller gave -> one request to the engine, and the news that come back from each of its columns."""
 
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workbench.chat.columns import Column
+from workbench.chat.columns import Column, parse
 from workbench.chat.prompts import ChatOptions
 from workbench.data.records import Message
-from workbench.errors import WorkbenchError
+from workbench.errors import UserError, WorkbenchError
+from workbench.specs import check
 from workbench.specs.model import ModelSection
 
 if TYPE_CHECKING:
@@ -66,7 +67,43 @@ class Request:
     tools: Any = None
     news: queue.SimpleQueue = field(default_factory=queue.SimpleQueue)  # Delta, Exception, or None from each worker
 
+    def away(self) -> dict[int, str]:
+        """The columns that a server elsewhere answers: number -> what it is called there."""
+        found = [(number, column) for number, column in enumerate(self.columns) if isinstance(column, Column)]
+        return {number: column.remote for number, column in found if column.remote}
+
     def refuse(self, columns: Sequence[int], error: WorkbenchError) -> None:
         """The same sentence in each of these columns."""
         for column in columns:
             self.news.put(Delta(column, "", True, error, prompt=None))
+
+
+def histories(prompt: Any, count: int) -> list[Any]:
+    """One history per column. A list of lists is one per column, anything else is for all of them."""
+    if not isinstance(prompt, str) and prompt and all(isinstance(item, (list, tuple)) for item in prompt):
+        if len(prompt) != count:
+            raise UserError("engine.history_count", histories=len(prompt), columns=count)
+        return list(prompt)
+    return [prompt] * count
+
+
+def options_of(given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None, count: int) -> list[ChatOptions]:
+    """One per column. Raises UserError for a value that no answer can have."""
+    if not count:
+        raise UserError("engine.no_columns")
+    if given is None or isinstance(given, Mapping):
+        return [check(ChatOptions, given or {})] * count
+    if len(given) != count:
+        raise UserError("engine.option_count", options=len(given), columns=count)
+    return [check(ChatOptions, own) for own in given]
+
+
+def parsed(columns: Sequence[str]) -> list[Column | WorkbenchError]:
+    """What each column's name means, or why it means nothing."""
+    found: list[Column | WorkbenchError] = []
+    for name in columns:
+        try:
+            found.append(parse(name))
+        except UserError as error:
+            found.append(error)
+    return found

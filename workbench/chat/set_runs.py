@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.chat.engine import ROWS_AT_ONCE, Delta, Engine
+from workbench.chat.batches import ROWS_AT_ONCE
+from workbench.chat.engine import Delta, Engine
 from workbench.chat.prompts import ChatOptions, Prompt
 from workbench.errors import UserError, WorkbenchError
 from workbench.specs import check

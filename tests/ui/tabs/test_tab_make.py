@@ -7,6 +7,7 @@ import pytest
 from openai_server import KEY, fake_server
 
 from workbench.ui.app import App
+from workbench.ui.data.progress import duration
 from workbench.ui.i18n import Texts
 from workbench.ui.tabs import make
 
@@ -86,4 +87,4 @@ def test_the_model_of_this_process_writes(tab):
 
 
 def test_time_left_is_said_in_minutes():
-    assert [make.duration(seconds) for seconds in (0, 75, 3700)] == ["0:00", "1:15", "1:01:40"]
+    assert [duration(seconds) for seconds in (0, 75, 3700)] == ["0:00", "1:15", "1:01:40"]
