@@ -23,15 +23,18 @@ from typing import Any
 from workbench.errors import UserError
 
 _SECONDS = 5.0
-# Milliseconds from the key to the first token in the page, measured inside the page. The first answers are whole then.
+# Milliseconds from the key to the first token painted in the page, measured inside the page. An <em> says that it is awaited.
 _FIRST_TOKEN = """() => new Promise((resolve) => {
   const turns = document.querySelectorAll('.wb-turn').length;
   let began = 0;
   document.querySelector('#chat-question textarea').addEventListener('keydown', () => { began = performance.now(); }, { once: true, capture: true });
   const observer = new MutationObserver(() => {
     const rows = document.querySelectorAll('.wb-turn');
-    const cell = rows.length > turns && rows[rows.length - 1].querySelector('.wb-answer');
-    if (began && cell && cell.querySelector('.wb-said').innerText.trim().length > 1) { observer.disconnect(); resolve(performance.now() - began); }
+    const said = rows.length > turns && rows[rows.length - 1].querySelector('.wb-answer .wb-said');
+    if (began && said && !said.querySelector('.wb-settled > em') && said.innerText.trim()) {
+      observer.disconnect();
+      requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - began)));  // after it is painted
+    }
   });
   observer.observe(document.querySelector('.wb-talk'), { childList: true, subtree: true, characterData: true });
   setTimeout(() => resolve(null), 30000);

@@ -169,10 +169,12 @@ class Conversation:
         return (self._open.answers.get(column) if self._open else None) or Answer()
 
     def end(self) -> None:
-        with self._news:
-            self._cancels = self._open = None
-            self._tell()
-        self.save()
+        try:
+            self.save()  # before the end is told: pages read no further, and what could not be written is news too
+        finally:
+            with self._news:
+                self._cancels = self._open = None
+                self._tell()
 
     def stop(self, column: str | None = None) -> None:
         """Stop one column, or all of them."""

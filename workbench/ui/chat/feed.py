@@ -96,11 +96,15 @@ def router(app: App) -> APIRouter:
 
 
 async def _lines(drawing: Drawing, wait: bool) -> AsyncIterator[str]:
-    talk, began, sent, version, written = drawing.talk, time.monotonic(), 0.0, None, False
+    talk, began, sent, told, written = drawing.talk, time.monotonic(), 0.0, None, False
     while True:
-        answering = talk.answering
-        if talk.version != version or not answering:
-            version = talk.version
+        state = talk.version, talk.answering  # read before the drawing: what comes meanwhile is news again
+        answering = state[1]
+        # The first words go out at once, then about ten updates a second, and the end as soon as it is there.
+        between = _BETWEEN_SECONDS if len(talk.columns) <= _MANY_COLUMNS else _BETWEEN_MANY_SECONDS
+        early = written and answering and time.monotonic() - sent < between
+        if state != told and not early:
+            told = state
             update = await run_in_threadpool(drawing.update)
             if "cells" not in update or update["cells"] or not update["answering"]:
                 yield json.dumps(update, ensure_ascii=False) + "\n"
@@ -110,10 +114,7 @@ async def _lines(drawing: Drawing, wait: bool) -> AsyncIterator[str]:
             wait = False
         elif not wait or time.monotonic() - began > _PATIENCE_SECONDS:
             return
-        # The first words go out at once; then about ten updates a second.
-        between = _BETWEEN_SECONDS if len(talk.columns) <= _MANY_COLUMNS else _BETWEEN_MANY_SECONDS
-        pause = max(sent + between - time.monotonic(), 0.0) if written and answering else 0.0
-        await asyncio.sleep(max(pause, _LOOK_SECONDS))
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _act(
