@@ -36,42 +36,45 @@ def compare(rounds: int = 7) -> dict[str, Any]:
 
 
 def _measured(folder: Path, rounds: int) -> dict[str, Any]:
-    from workbench.models.adapters import AdapterRef, attach
+    from workbench.models import matrices
+    from workbench.models.adapters import AdapterRef, attach, read_config
     from workbench.models.generate import Sampling, generate
     from workbench.models.trees import tree
 
     model = _model()
-    bench_tree, ids, attached = tree(model), [], []
+    our_tree, peft_tree, own, ids, read = tree(model), tree(model), [], [], []
     for number in range(3):
-        ref = AdapterRef(str(number), _adapter(model, folder / str(number)))
+        path = _adapter(model, folder / str(number))
+        config = read_config(path)
         began = time.thread_time()
-        bench_tree, adapter = attach(bench_tree, ref)
-        attached.append((time.thread_time() - began) * 1e3)
+        own.append(matrices.read(our_tree, path, config, str(number)))
+        read.append((time.thread_time() - began) * 1e3)
+        peft_tree, adapter = attach(peft_tree, AdapterRef(str(number), path))
         ids.append(adapter)
 
-    def ours(columns: list[str | None]) -> None:
-        prompts = [_PROMPT] * len(columns)
-        options = {"adapters": columns, "sampling": Sampling(max_tokens=TOKENS), "stop_ids": frozenset()}
-        generate(bench_tree, _Tokenizer, prompts, **options)
+    def ours(columns: list[int | None]) -> None:
+        adapters = [None if item is None else own[item] for item in columns]
+        options = {"adapters": adapters, "sampling": Sampling(max_tokens=TOKENS), "stop_ids": frozenset()}
+        generate(our_tree, _Tokenizer, [_PROMPT] * len(columns), **options)
 
-    def pefts(columns: list[str | None]) -> None:
+    def pefts(columns: list[int | None]) -> None:
         import torch
 
         options: dict[str, Any] = {"max_new_tokens": TOKENS, "min_new_tokens": TOKENS, "do_sample": False}
         if len(columns) > 1:
-            options["adapter_names"] = [name or "__base__" for name in columns]
+            options["adapter_names"] = ["__base__" if item is None else ids[item] for item in columns]
         else:
-            bench_tree.set_adapter(columns[0], inference_mode=True)
+            peft_tree.set_adapter(ids[columns[0]], inference_mode=True)
         with torch.inference_mode():
-            bench_tree.generate(input_ids=torch.tensor([_PROMPT] * len(columns)), pad_token_id=0, **options)
+            peft_tree.generate(input_ids=torch.tensor([_PROMPT] * len(columns)), pad_token_id=0, **options)
 
-    ways: dict[str, tuple[Callable[[list[str | None]], None], str]] = {name: (ours, name) for name in _COLUMNS}
+    ways: dict[str, tuple[Callable[[list[int | None]], None], str]] = {name: (ours, name) for name in _COLUMNS}
     ways |= {f"peft: {name}": (pefts, name) for name in ("one adapter", "base + 3")}
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):  # the first warms up
         for name, (run, columns) in ways.items():
             began = time.thread_time()
-            run([None if item is None else ids[item] for item in _COLUMNS[columns]])
+            run(_COLUMNS[columns])
             if number:
                 times[name].append((time.thread_time() - began) / TOKENS * 1e3)
     one = times["one adapter"]
@@ -83,7 +86,7 @@ def _measured(folder: Path, rounds: int) -> dict[str, Any]:
         "ratio_of_peft": statistics.median(
             a / b for a, b in zip(times["peft: base + 3"], times["peft: one adapter"], strict=True)
         ),
-        "attach_ms": attached,
+        "attach_ms": read,
     }
 
 

@@ -64,9 +64,10 @@ def _large(folder: Path, rounds: int) -> dict[str, Any]:
 
 def _measured(path: Path, folder: Path, rounds: int, dtype: str) -> dict[str, Any]:
     from workbench.bench.chat import _adapter
-    from workbench.models.adapters import AdapterRef, attach
+    from workbench.chat.columns import Column, Located
+    from workbench.chat.residents import Resident, Seat
+    from workbench.models.adapters import AdapterRef
     from workbench.models.hub import Hub
-    from workbench.models.trees import tree
     from workbench.specs.model import ModelSection
 
     section = ModelSection(path=str(path), dtype=dtype, device="cpu")
@@ -78,8 +79,14 @@ def _measured(path: Path, folder: Path, rounds: int, dtype: str) -> dict[str, An
         reloads.append(_timed(lambda: hub.load(section)))
     base = hub.load(section)
     ref = AdapterRef("bench", _adapter(base.model, folder))
-    attach(tree(base.model), ref)  # imports
-    loads = [_timed(lambda: attach(tree(base.model), ref)) for _ in range(rounds)]
+    column = Located(Column("bench"), ((ref, 1.0),))
+    loads = []
+    for _ in range(rounds + 1):  # the first imports
+        resident = Resident(base)  # as it stands ready once a base is loaded: without adapters
+        loads.append(_timed(lambda resident=resident: resident.seats([column])))
+        if not isinstance(resident.seats([column])[0], Seat):
+            raise RuntimeError("the adapter was refused")
+    loads = loads[1:]
     cpu, wall = zip(*loads, strict=True)
     reload_cpu, reload_wall = min(reloads)
     return {

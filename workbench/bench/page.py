@@ -23,7 +23,7 @@ from typing import Any
 from workbench.errors import UserError
 
 _SECONDS = 5.0
-# Milliseconds from the key to the first token painted in the page, measured inside the page. An <em> says that it is awaited.
+# Milliseconds from the key to the first token painted, measured inside the page. An <em> says that it is awaited.
 _FIRST_TOKEN = """() => new Promise((resolve) => {
   const turns = document.querySelectorAll('.wb-turn').length;
   let began = 0;

@@ -9,9 +9,10 @@ from typing import Any
 
 from workbench.chat.columns import Located, check_mixable
 from workbench.errors import UserError
-from workbench.models import adapters, mixing, trees, weights
+from workbench.models import adapters, matrices, mixing, trees, weights
 from workbench.models.adapters import AdapterRef
 from workbench.models.hub import Base
+from workbench.models.matrices import Matrices
 
 SHARED_AT_MOST = 16  # adapters that stay attached; the longest unused go first
 OWN_AT_MOST = 4  # trees of adapters that cannot share one
@@ -39,7 +40,7 @@ class Resident:
 
     def _start_afresh(self) -> None:
         self.tree = trees.tree(self.base.model)
-        self._shared: OrderedDict[tuple[Any, ...], str] = OrderedDict()
+        self._shared: OrderedDict[tuple[Any, ...], str | Matrices] = OrderedDict()
         self._epoch += 1
 
     def count(self) -> int:
@@ -77,12 +78,13 @@ class Resident:
         for ref, _ in column.refs:
             if any(".lora_embedding_" in name for name in weights.header(ref.path / adapters.WEIGHTS) or ()):
                 raise UserError("columns.cannot_mix", name=ref.name, kind="LoRA + embeddings")
-        return Seat(adapter=tuple((self._shared_id(ref), strength) for ref, strength in column.refs))
+        parts = zip(column.refs, configs, strict=True)
+        return Seat(adapter=tuple((self._attached(ref, config), strength) for (ref, strength), config in parts))
 
     def _seat_alone(self, ref: AdapterRef, config: Mapping[str, Any]) -> Seat:
         # Beside trainable tokens in one tree PEFT cannot attach a further adapter that has none (KeyError).
         if self._mixable and adapters.shareable(config) and not config.get("trainable_token_indices"):
-            return Seat(adapter=self._shared_id(ref))
+            return Seat(adapter=self._attached(ref, config))
         stamp = ref.stamp()
         if stamp not in self._own:
             bare = trees.private_copy if adapters.changes_base(config) else trees.tree
@@ -98,29 +100,33 @@ class Resident:
             raise UserError("adapters.no_config", path=ref.name, file=adapters.CONFIG)
         return config
 
-    def _shared_id(self, ref: AdapterRef) -> str:
+    def _attached(self, ref: AdapterRef, config: Mapping[str, Any]) -> str | Matrices:
         stamp = ref.stamp()
         if stamp not in self._shared:
-            self._attach_shared(ref, stamp)
+            self._shared[stamp] = self._attach(ref, config)
         self._shared.move_to_end(stamp)
         return self._shared[stamp]
 
-    def _attach_shared(self, ref: AdapterRef, stamp: tuple[Any, ...]) -> None:
+    def _attach(self, ref: AdapterRef, config: Mapping[str, Any]) -> str | Matrices:
+        plain = matrices.read(self.base.model, ref.path, config, ref.name)
+        if plain is not None:
+            return plain
         try:
-            self.tree, self._shared[stamp] = adapters.attach(self.tree, ref)
+            self.tree, adapter = adapters.attach(self.tree, ref)
         except UserError as error:
             if error.key in ("adapters.cannot_attach", "adapters.missing_weights"):
                 self._start_afresh()  # half an adapter may be in the tree
             raise
+        return adapter
 
     def _forget_unused(self, needed: Sequence[Seat]) -> None:
-        in_use = {seat.adapter for seat in needed if isinstance(seat.adapter, str)}
-        in_use |= {name for seat in needed if isinstance(seat.adapter, tuple) for name, _ in seat.adapter}
+        in_use = {part for seat in needed if seat.adapter for part, _ in mixing.parts(seat.adapter)}
         for stamp, adapter in list(self._shared.items()):
             if len(self._shared) <= SHARED_AT_MOST:
                 break
             if adapter not in in_use:
-                self.tree = adapters.detach(self.tree, adapter)
+                if isinstance(adapter, str):
+                    self.tree = adapters.detach(self.tree, adapter)
                 del self._shared[stamp]
         trees_in_use = {id(seat.tree) for seat in needed}
         for stamp, (tree, _) in list(self._own.items()):

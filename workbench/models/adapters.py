@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import runs
 from workbench.errors import UserError, nearest
-from workbench.models import vocabulary, weights
+from workbench.models import fitting, vocabulary, weights
 from workbench.models.building import BUILDING
 from workbench.models.vocabulary import Vocabulary
 
@@ -223,53 +223,11 @@ def changes_base(config: Mapping[str, Any]) -> bool:
 
 
 def check_fits(model: nn.Module, ref: AdapterRef) -> None:
-    """Raises UserError, with both shapes, for an adapter that was trained on another base.
-
-    model: the bare tree, or a PEFT tree around it. Read from the header alone, before anything is injected.
-    """
-    found = weights.shapes(ref.path / WEIGHTS)
-    if found is None:
+    """Raises UserError for a file that is not whole or was trained on another base than the model (bare or PEFT's)."""
+    shapes = weights.shapes(ref.path / WEIGHTS)
+    if shapes is None:
         raise UserError("adapters.half_written", path=ref.name, file=WEIGHTS)
-    bare = model.get_base_model() if hasattr(model, "get_base_model") else model
-    modules = dict(bare.named_modules())
-    for key, shape in found.items():
-        name = key.removeprefix("base_model.model.")
-        path, _, leaf = name.rpartition(".")
-        if ".lora_" in name:
-            path, _, leaf = name.partition(".lora_")
-        while path not in modules and path.endswith(".base_layer"):  # PEFT wraps fused experts once per parameter
-            path = path.removesuffix(".base_layer")
-        if not key.startswith("base_model.model.") or path not in modules:
-            if ".lora_" in name:
-                raise UserError("adapters.no_such_layer", name=ref.name, layer=path or name)
-            continue
-        wanted = _expected(modules[path], leaf, shape)
-        if wanted is not None and wanted != shape:
-            raise UserError("adapters.other_base", name=ref.name, layer=path, found=_text(shape), wanted=_text(wanted))
-
-
-def _expected(module: nn.Module, leaf: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The shape that a saved tensor must have to fit this module; None where only PEFT can tell."""
-    if hasattr(module, "get_base_layer"):
-        module = module.get_base_layer()
-    if leaf == "weight":  # a module saved whole, e.g. lm_head of another vocabulary
-        original = getattr(module, "original_module", module)
-        own = getattr(original, "weight", None)
-        return None if own is None or own.dim() != len(shape) else tuple(own.shape)
-    if type(module).__name__ == "Conv1D" and len(shape) == 2:  # GPT-2 keeps its weights transposed
-        inputs, outputs = module.weight.shape
-    elif hasattr(module, "in_features") and len(shape) == 2:
-        inputs, outputs = module.in_features, module.out_features
-    elif hasattr(module, "num_embeddings") and len(shape) == 2:
-        inputs, outputs = module.num_embeddings, module.embedding_dim
-    else:
-        return None
-    thin = {"A": (shape[0], inputs), "B": (outputs, shape[1])}
-    return thin.get(leaf.removesuffix(".weight").removeprefix("embedding_"))
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return " × ".join(str(size) for size in shape)
+    fitting.check_fits(model, shapes, ref.name)
 
 
 def attach(tree: nn.Module, ref: AdapterRef) -> tuple[PeftModel, str]:
