@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from workbench.chat import set_runs
-from workbench.chat.engine import Engine
+from workbench.chat import kept_sets, set_runs
+from workbench.chat.engine import Delta, Engine
 from workbench.chat.prompts import ChatOptions
 from workbench.chat.set_runs import SetRun, SetRuns
 from workbench.errors import UserError
@@ -26,7 +26,7 @@ def wait(run):
 
 def filled():
     run = SetRun([NASTY, ["q", "a", "q2"]], ["base", "<b>"], ChatOptions(), "")
-    run.events += [(0, 0, "same", None), (0, 1, " same", None), (1, 0, NASTY, None), (1, 1, "no", None)]
+    run.answers |= {(0, 0): "same", (0, 1): " same", (1, 0): NASTY, (1, 1): "no"}
     return run
 
 
@@ -37,25 +37,120 @@ def test_every_answer_is_the_one_given_alone_and_a_column_that_fails_says_so(hom
     engine = Engine(Hub(), home, foreign=False)
     prompts = ["one", "two", ["q", "a", "three"]]
     try:
-        run = wait(SetRuns(lambda: engine).begin(prompts, ["base", "anna", "lost"], {"max_tokens": 4}, model))
+        sets = SetRuns(home, lambda: engine)
+        run = wait(sets.begin(prompts, ["base", "anna", "lost"], {"max_tokens": 4}, model))
         alone = [engine.answer([p], ["base", "anna"], {"max_tokens": 4}, ModelSection(path=model))[0] for p in prompts]
     finally:
         engine.close()
-    shown = run.shown(0, str)
+    shown = run.shown(str)
     assert (shown["done"], shown["total"], shown["running"], shown["problem"]) == (9, 9, False, "")
+    assert (shown["failed"], shown["stopped"], shown["unsaved"]) == (3, False, "")
     assert [[row["answers"][name] for name in ("base", "anna")] for row in run.rows()] == alone
-    assert {column for _, column, _, error in shown["events"] if error} == {2}
-    assert run.shown(7, str)["events"] == shown["events"][7:]
+    assert {column for (_, column), said in run.answers.items() if isinstance(said, UserError)} == {2}
+    after = SetRuns(home, lambda: engine).get(run.id)  # another server
+    assert {place: str(said) for place, said in after.answers.items()} == {
+        place: str(said) for place, said in run.answers.items()
+    }
+    assert after.shown(str) == shown and after.prompts == prompts and after.options == run.options
 
 
-def test_a_stopped_run_has_no_half_answers(home, tiny_model):
+class StoppingAfterOne:
+    """An engine of one batch in which an answer is whole when somebody presses stop, and the other is cut off."""
+
+    def __init__(self, run):
+        self.run = run
+
+    def answer(self, prompts, columns, options, model, *, cancel, on_answer):
+        self.asked = list(prompts)
+        on_answer(0, 0, Delta(0, "whole", True, finish="stop"))
+        self.run.stop()
+        on_answer(1, 0, Delta(0, "hal", True, finish="cancelled" if cancel.is_set() else "stop"))
+
+
+def test_a_stop_in_the_middle_of_a_batch_keeps_what_was_whole_and_the_rest_is_asked_later(home, tiny_model):
+    run = SetRun(["one", "two"], ["base"], ChatOptions(max_tokens=4), str(tiny_model()), home=home)
+    run.create()
+    run.run(StoppingAfterOne(run))
+    shown = run.shown(str)
+    assert (shown["done"], shown["running"], shown["stopped"]) == (1, False, True)
     engine = Engine(Hub(), home, foreign=False)
-    run = SetRun(["one", "two"], ["base"], ChatOptions(), str(tiny_model()))
-    run.stop()
-    run.run(engine)
-    engine.close()
-    shown = run.shown(0, str)
-    assert (shown["done"], shown["running"], shown["stopped"]) == (0, False, True)
+    sets = SetRuns(home, lambda: engine)
+    try:
+        again = wait(sets.resume(run.id))
+        [[two]] = engine.answer(["two"], ["base"], {"max_tokens": 4}, ModelSection(path=str(tiny_model())))
+    finally:
+        engine.close()
+    assert again.answers == {(0, 0): "whole", (1, 0): two}
+    assert SetRun.kept(home, run.id).answers == again.answers
+
+
+def test_a_set_that_is_being_asked_is_not_asked_twice(home):
+    run = SetRun(["one"], ["base"], ChatOptions(), "")
+    run.running = True
+    with pytest.raises(UserError) as refused:
+        run.begin(None)
+    assert refused.value.key == "prompt_sets.running"
+
+
+def test_kept_sets_are_listed_newest_first_and_deleted_and_nothing_comes_back(home):
+    first, second = (SetRun(["q", "r"], ["base"], ChatOptions(), "", name=name, home=home) for name in ("a", " b\n b "))
+    first.create(), second.create()
+    first._put(0, 0, NASTY)
+    sets = SetRuns(home, lambda: None)
+    assert [(row["name"], row["done"], row["total"], row["running"]) for row in sets.listed()["rows"]] == [
+        ("b b", 0, 2, False),
+        ("a", 1, 2, False),
+    ]
+    assert sets.get(first.id).rows()[0]["answers"] == {"base": NASTY}
+    taken = sets.get(first.id)
+    sets.delete(first.id)
+    taken._put(1, 0, "too late")
+    assert [row["id"] for row in sets.listed()["rows"]] == [second.id]
+    for wrong in (first.id, "../votes", "0" * 16, ""):
+        with pytest.raises(UserError) as refused:
+            sets.delete(wrong)
+        assert refused.value.key == "prompt_sets.no_run"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("about.json", "{"),
+        ("about.json", '{"id": "x"}'),
+        ("prompts.json", '["one more", "than", "said"]'),
+        ("answers.jsonl", '{"prompt": 7, "column": 0, "text": "x"}\n'),
+        ("answers.jsonl", '{"prompt": 0, "column": 0, "error": {"key": "of.another.version", "params": {}}}\n'),
+    ],
+)
+def test_a_broken_file_takes_only_its_own_set_along(home, name, text):
+    fine, broken = (SetRun(["q"], ["base"], ChatOptions(), "", name=name, home=home) for name in ("fine", "broken"))
+    fine.create(), broken.create()
+    (kept_sets.path(home, broken.id) / name).write_text(text)
+    sets = SetRuns(home, lambda: None)
+    with pytest.raises(UserError) as refused:
+        sets.get(broken.id)
+    assert refused.value.key == "prompt_sets.broken" and broken.id in str(refused.value)
+    listed = sets.listed()
+    assert fine.id in [row["id"] for row in listed["rows"]]
+    assert name == "prompts.json" or listed["broken"] == [broken.id]
+    sets.delete(broken.id)
+
+
+def test_half_a_line_that_a_kill_left_is_no_answer(home):
+    run = SetRun(["q", "r"], ["base"], ChatOptions(), "", home=home)
+    run.create()
+    run._put(0, 0, "whole")
+    with (kept_sets.path(home, run.id) / "answers.jsonl").open("a") as file:
+        file.write('{"prompt": 1, "col')
+    assert SetRun.kept(home, run.id).answers == {(0, 0): "whole"}
+
+
+def test_a_full_disk_leaves_the_answers_in_memory_and_is_said(home):
+    run = SetRun(["q"], ["base"], ChatOptions(), "", home=home)
+    run.create()
+    (kept_sets.path(home, run.id) / "answers.jsonl").mkdir()
+    run._put(0, 0, "said")
+    assert run.answers == {(0, 0): "said"} and "directory" in run.shown(str)["unsaved"]
 
 
 def test_only_prompts_whose_answers_differ_are_left_by_the_filter():

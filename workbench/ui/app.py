@@ -134,7 +134,7 @@ class App:
         def make() -> SetRuns:
             from workbench.chat.set_runs import SetRuns
 
-            return SetRuns(lambda: self.engine)
+            return SetRuns(self.home, lambda: self.engine)
 
         return self._once("set_runs", make)
 

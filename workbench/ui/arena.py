@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 from fastapi import APIRouter, Body
@@ -11,9 +13,11 @@ from fastapi.responses import JSONResponse
 
 from workbench.chat import preferences, prompt_sets, votes
 from workbench.chat.standings import standings
+from workbench.ui.chat.growing import Growing
 from workbench.ui.live import answer, texts_of
 
 if TYPE_CHECKING:
+    from workbench.chat.arena import Match
     from workbench.ui.app import App
 
 _LANG = Body("en", embed=True)
@@ -33,6 +37,16 @@ def router(app: App) -> APIRouter:
     """/live/arena/…: what can meet, a match, its vote, the table of results, and rows for training."""
     routes = APIRouter(prefix="/live/arena")
     table: dict[Any, dict[str, Any]] = {}  # the last results, by what they were made of
+    drawings: WeakKeyDictionary[Match, dict[tuple[str, int], Growing]] = WeakKeyDictionary()
+
+    def drawn(match: Match, lang: str) -> dict[str, Any]:
+        """What a page may know of a match, each answer also as safe HTML."""
+        t = texts_of(lang)
+        shown = match.shown(t.error)
+        mine = drawings.setdefault(match, defaultdict(Growing))
+        for place, side in enumerate(shown["sides"]):
+            side["html"] = mine[t.language, place].html(side["text"], t, side["done"]) if side["text"] else ""
+        return shown
 
     @routes.get("/columns")
     def columns(lang: str = "en") -> JSONResponse:
@@ -60,14 +74,13 @@ def router(app: App) -> APIRouter:
     ) -> JSONResponse:
         def action() -> dict[str, Any]:
             chosen = model_of(app, model, pool)
-            match = app.arena.begin(pool, prompt, options, chosen, sides=sides, blind=blind)
-            return match.shown(texts_of(lang).error)
+            return drawn(app.arena.begin(pool, prompt, options, chosen, sides=sides, blind=blind), lang)
 
         return answer(action, lang)
 
     @routes.get("/match")
     def match(id: str, lang: str = "en") -> JSONResponse:
-        return answer(lambda: app.arena.get(id).shown(texts_of(lang).error), lang)
+        return answer(lambda: drawn(app.arena.get(id), lang), lang)
 
     @routes.post("/stop")
     def stop(id: str = Body(embed=True), lang: str = _LANG) -> JSONResponse:
@@ -78,7 +91,7 @@ def router(app: App) -> APIRouter:
         def action() -> dict[str, Any]:
             found = app.arena.get(id)
             found.judge(app.home, winner)
-            return found.shown(texts_of(lang).error)
+            return drawn(found, lang)
 
         return answer(action, lang)
 

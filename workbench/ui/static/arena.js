@@ -1,5 +1,6 @@
 /* JSON of /live/arena -> blind matches, four votes by button or key, names afterwards, the table of results.
-   Which column stands where is not in this page before the vote: the server keeps it. Texts enter through textContent. */
+   Which column stands where is not in this page before the vote: the server keeps it. Texts enter through textContent;
+   only the `html` of a side is markup: the server made it and escaped what the model wrote. */
 "use strict";
 (() => {
   const { page, t, el, ask, percent, stored, inside } = window.workbench.tools;
@@ -166,7 +167,7 @@
     build(match) {
       const count = match.sides.length, names = sideNames(count);
       this.cells = names.map((name, place) => {
-        const title = el("strong", { text: name }), text = el("div", { class: "wb-answer" }), figures = el("div", { class: "wb-soft wb-figure-line" });
+        const title = el("strong", { text: name }), text = el("div", { class: "wb-answer wb-prose" }), figures = el("div", { class: "wb-soft wb-figure-line" });
         const box = el("article", { class: "wb-side", id: `arena-side-${place}` }, el("header", { class: "wb-line" }, title), text, figures);
         return { box, title, text, figures };
       });
@@ -182,7 +183,7 @@
       this.match = match;
       match.sides.forEach((side, place) => {
         const cell = this.cells[place];
-        if (cell.text.textContent !== side.text) cell.text.textContent = side.text;
+        if (cell.drawn !== side.html) { cell.drawn = side.html; cell.text.innerHTML = side.html; }
         cell.box.classList.toggle("wb-writing", match.answering && !side.done);
         if (side.done && !side.text && !side.failed) cell.text.textContent = t("arena.nothing_said");
         if (side.failed && !cell.failure) { cell.failure = el("p", { class: "wb-error" }); cell.text.after(cell.failure); }
