@@ -224,3 +224,23 @@ def test_the_page_answers_without_torch_in_little_memory(tmp_path):
     finally:
         server.terminate()
         server.wait(20)
+
+
+def test_the_environments_key_is_asked_by_v1_alone_and_stands_in_no_log(tmp_path, monkeypatch, caplog, capfd):
+    key = "sk-of-this-test-0123456789"
+    monkeypatch.setenv("WORKBENCH_API_KEY", f" {key} ")
+    app = App(tmp_path)
+    site = TestClient(web(app, "/wb"), base_url="http://127.0.0.1")
+    with caplog.at_level("DEBUG"):
+        statuses = {
+            given: site.get("/wb/v1/models", headers={"authorization": given} if given else {}).status_code
+            for given in ("", "Bearer sk-wrong", f"Bearer {key[:-1]}", f"Basic {key}", "Bearer ", f"Bearer {key}")
+        }
+        refused = site.post("/wb/v1/chat/completions", json={}, headers={"authorization": "Bearer no"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")
+        page = site.get("/wb/en/")
+    app.close()
+    assert list(statuses.values()) == [401, 401, 401, 401, 401, 200]
+    assert page.status_code == 200
+    said = "".join((page.text, refused.text, caplog.text, *capfd.readouterr()))
+    assert key not in said and key[:-1] not in said

@@ -128,3 +128,26 @@ def test_localhost_needs_none(host):
 def test_half_a_password_is_refused(auth):
     with pytest.raises(UserError, match="user:password"):
         check_listen("127.0.0.1", auth)
+
+
+def bearer(token):
+    return {"authorization": f"Bearer {token}"}
+
+
+def test_the_key_of_programs_opens_v1_beside_a_password_and_nothing_else():
+    guarded = client(auth="me:secret", api_key="sk-1", root_path="/wb/")
+    for path in ("/v1/models", "/wb/v1/models"):
+        assert guarded.get(path, headers=bearer("sk-1")).status_code == 200
+        assert guarded.get(path, headers=bearer("secret")).status_code == 200  # then /v1 itself asks for its key
+        assert [guarded.get(path, headers=bearer(wrong)).status_code for wrong in ("sk-2", "", "sk-1x")] == [401] * 3
+        assert guarded.get(path).status_code == 401
+        basic = "Basic " + base64.b64encode(b"sk-1").decode()
+        assert guarded.get(path, headers={"authorization": basic}).status_code == 401
+    for path in ("/", "/en/", "/live/arena/columns", "/v1", "/v12/models", "/x/v1/models", "/wb/en/"):
+        assert guarded.get(path, headers=bearer("sk-1")).status_code == 401
+
+
+def test_without_a_key_of_its_own_v1_takes_the_password():
+    guarded = client(auth="me:secret")
+    assert guarded.get("/v1/models", headers=bearer("secret")).status_code == 200
+    assert guarded.get("/v1/models", headers=bearer("None")).status_code == 401

@@ -243,9 +243,7 @@ def web(app: App, root_path: str = "") -> FastAPI:
     site.include_router(arena.router(app), prefix=root)
     site.include_router(sets.router(app), prefix=root)
     site.include_router(archive.router(app), prefix=root)
-    # A key of its own for programs, where the page needs no password.
-    key = os.environ.get("WORKBENCH_API_KEY", "").strip() or None
-    site.include_router(openai_api.router(app.engine, api_key=key), prefix=root)
+    site.include_router(openai_api.router(app.engine, api_key=api_key()), prefix=root)
     site.mount(f"{root}/static/plotly", StaticFiles(directory=_plotly()))
     site.mount(f"{root}/static", StaticFiles(directory=STATIC))
     for language in LANGUAGES:
@@ -269,6 +267,11 @@ def web(app: App, root_path: str = "") -> FastAPI:
     if root:
         site.add_middleware(_Prefixed, prefix=root)
     return site
+
+
+def api_key() -> str | None:
+    """A key of its own for programs: with it /v1 asks for it, whether the page needs a password or not."""
+    return os.environ.get("WORKBENCH_API_KEY", "").strip() or None
 
 
 class _Prefixed:
@@ -314,7 +317,8 @@ def serve(
     app = App(home)
     try:
         app.home.mkdir(parents=True, exist_ok=True)
-        inside = Guard(web(app, root_path), host=host, allowed_hosts=allowed_hosts, auth=auth)
+        names = {"host": host, "allowed_hosts": allowed_hosts, "root_path": root_path}
+        inside = Guard(web(app, root_path), auth=auth, api_key=api_key(), **names)
         config = uvicorn.Config(inside, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::', '') else shown}:{listening.getsockname()[1]}"

@@ -71,13 +71,23 @@ class Guard:
 
     host: the address listened on; allowed_hosts: further names (tunnels, notebooks), `*.example.org` for subdomains;
     auth: "user:password" or None. A password is asked as HTTP Basic, or as `Bearer PASSWORD` (OpenAI clients).
+    api_key: opens /v1 (below root_path too) instead of the password, and nothing else; /v1 itself asks for it.
     """
 
     def __init__(
-        self, inside: ASGIApp, *, host: str = "127.0.0.1", allowed_hosts: Iterable[str] = (), auth: str | None = None
+        self,
+        inside: ASGIApp,
+        *,
+        host: str = "127.0.0.1",
+        allowed_hosts: Iterable[str] = (),
+        auth: str | None = None,
+        api_key: str | None = None,
+        root_path: str = "",
     ) -> None:
         self.inside = inside
         self.auth = auth
+        self.api_key = api_key
+        self.api = tuple({"/v1/", f"/{root_path.strip('/')}/v1/".replace("//", "/")})
         # A page that rebinds a DNS name to us always sends that name, so bare addresses are harmless when listening
         # everywhere; a name has to be listed.
         self.any_address = host in _EVERYWHERE
@@ -88,7 +98,7 @@ class Guard:
         if scope["type"] == "lifespan":
             return await self.inside(scope, receive, send)
         headers = Headers(scope=scope)
-        refusal = self.refusal(headers)
+        refusal = self.refusal(headers, scope.get("path", ""))
         if refusal is None:
             return await self.inside(scope, receive, _with_headers(send))
         if scope["type"] == "websocket":
@@ -99,7 +109,7 @@ class Guard:
         extra = {"www-authenticate": 'Basic realm="workbench", charset="UTF-8"'} if status == 401 else {}
         await PlainTextResponse(text + "\n", status, _HEADERS | extra)(scope, receive, send)
 
-    def refusal(self, headers: Headers) -> tuple[int, str] | None:
+    def refusal(self, headers: Headers, path: str = "") -> tuple[int, str] | None:
         """HTTP status and the sentence's key, or None when the request may pass."""
         host = headers.get("host", "")
         if not self._known(_hostname(host)):
@@ -110,9 +120,15 @@ class Guard:
         # Embedding and no-cors requests carry no Origin, but browsers say where they come from.
         if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
             return 403, "ui.guard.origin"
-        if self.auth is not None and not self._password(headers.get("authorization", "")):
+        given = headers.get("authorization", "")
+        if self.auth is not None and not (self._password(given) or (path.startswith(self.api) and self._key(given))):
             return 401, "ui.guard.password"
         return None
+
+    def _key(self, header: str) -> bool:
+        scheme, _, token = header.partition(" ")
+        known = self.api_key is not None and scheme.lower() == "bearer"
+        return known and hmac.compare_digest(token.strip().encode(), self.api_key.encode())
 
     def _known(self, name: str) -> bool:
         if name in self.hosts or self._listed(name):
