@@ -27,7 +27,7 @@ from workbench.chat import openai_api
 from workbench.errors import UserError
 from workbench.history.lines import Lines
 from workbench.locales import LANGUAGES
-from workbench.ui import api, archive, arena, history, live, sets
+from workbench.ui import api, archive, arena, history, live, plan, sets
 from workbench.ui.chat import feed
 from workbench.ui.chat.residents import Models
 from workbench.ui.columns import Columns
@@ -238,6 +238,7 @@ def web(app: App, root_path: str = "") -> FastAPI:
         return {"name": "Workbench", "start_url": f"{root}/", "display": "browser", "icons": []}
 
     site.include_router(live.router(app), prefix=root)
+    site.include_router(plan.router(app), prefix=root)
     site.include_router(history.router(app), prefix=root)
     site.include_router(feed.router(app), prefix=root)
     site.include_router(arena.router(app), prefix=root)

@@ -12,6 +12,7 @@ from workbench.chat import kept
 from workbench.errors import UserError
 from workbench.ui.chat.answering import options_of
 from workbench.ui.live import answer
+from workbench.ui.look import mounting
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
@@ -23,7 +24,7 @@ def view() -> gr.HTML:
     """The page's part; no data enters its template (it would be executed)."""
     return gr.HTML(
         html_template='<div class="wb-archive"></div>',
-        js_on_load="workbench.mountArchive(element)",
+        js_on_load=mounting("mountArchive"),
         apply_default_css=False,
         elem_id="archive",
     )

@@ -223,6 +223,15 @@ def _chooser(models: Mapping[str, Any]) -> Knob:
     return Knob(_STAGE, "choice", names[0], "Stage", text, choices=names, basic=True)
 
 
+def _later(count: int) -> str:
+    """What a field looks like after an edit can wait: the estimate beside the form (static/plan.js) is drawn first.
+
+    count: of the event's inputs; Gradio hands the outputs over behind them, and wraps what is one value.
+    """
+    given = "given[0]" if count == 1 else f"given.slice(0, {count})"
+    return f"(...given) => new Promise((go) => setTimeout(() => go({given}), 60))"
+
+
 def _wire(form: Form) -> None:
     """Every field checks itself when left; a field that others depend on shows and hides them."""
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -230,11 +239,12 @@ def _wire(form: Form) -> None:
     for path, component in form.fields.items():
         typed = isinstance(component, gr.Textbox | gr.Number)  # judged when left: half a number is no mistake
         event = component.blur if typed else component.input
+        later = {} if typed else {"js": _later(len(form.inputs) if path in involved else 1)}
         if path in involved:
             told = [form.fields[other] for other in form.told_with(path)]
-            event(lambda *given, path=path: form.check_with_others(path, given), form.inputs, told, **quiet)
+            event(lambda *given, path=path: form.check_with_others(path, given), form.inputs, told, **quiet, **later)
         else:
-            event(lambda value, path=path: form.check(path, value), component, component, **quiet)
+            event(lambda value, path=path: form.check(path, value), component, component, **quiet, **later)
     deciding = {item.when.partition("=")[0] for item in form.knobs.values() if item.when}
     for path in sorted(deciding | ({_STAGE} & set(form.fields))):
         # A change of the stage can show any field that not all of them have, and what depends on others in it.

@@ -14,6 +14,7 @@ from workbench.history import compare, disk, lines, shelf
 from workbench.specs import STAGES, Knob, knobs
 from workbench.ui.i18n import Texts
 from workbench.ui.live import answer, texts_of
+from workbench.ui.look import mounting
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
@@ -25,7 +26,7 @@ def runs_table(view_name: str) -> gr.HTML:
     """The history; static/runs.js fills it. A click shows a run in the named view."""
     return gr.HTML(
         html_template=f'<div class="wb-runs" data-view="{view_name}"></div>',
-        js_on_load="workbench.mountRuns(element)",
+        js_on_load=mounting("mountRuns"),
         apply_default_css=False,
         elem_id="runs-table",
     )
@@ -35,7 +36,7 @@ def about(view_name: str) -> gr.HTML:
     """Notes, checkpoints and spec of the run that the named view shows."""
     return gr.HTML(
         html_template=f'<div class="wb-about" data-view="{view_name}"></div>',
-        js_on_load="workbench.mountAbout(element)",
+        js_on_load=mounting("mountAbout"),
         apply_default_css=False,
         elem_id="runs-about",
     )

@@ -1,77 +1,113 @@
-"""The form as it stands -> memory, steps, time and objections, drawn beside it by static/plan.js while knobs change."""
+"""The form as it stands -> memory, steps, time and objections, drawn beside it by static/plan.js while knobs change.
+
+The page asks /live/plan itself: an event of Gradio's own costs a tenth of a second before anything is computed.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from fastapi import APIRouter, Body
 
 from workbench.errors import UserError, WorkbenchError
 from workbench.memory.advice import advise
 from workbench.memory.device import chosen
-from workbench.specs import Spec, parse
+from workbench.specs import STAGES, Spec, knobs, parse
 from workbench.train import plan
 from workbench.train.plan import Counted
 from workbench.ui.i18n import Texts
+from workbench.ui.live import texts_of
+from workbench.ui.look import mounting
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
     from workbench.ui.forms import Form
 
+_LANG = Body("en", embed=True)
+_VALUES = Body(embed=True)
+
 
 def panel() -> gr.HTML:
-    """Its value is JSON that only the script reads: nothing of it enters the template, which would execute it."""
+    """No data enters its template, which would execute it: the script asks for it."""
     return gr.HTML(
         html_template='<div class="wb-plan"></div>',
-        js_on_load="workbench.mountPlan(element, props, watch)",
+        js_on_load=mounting("mountPlan"),
         apply_default_css=False,
         elem_id="train-plan",
     )
 
 
-def wire(app: App, t: Texts, form: Form, shown: gr.HTML) -> list[Any]:
-    """Any edit of the form redraws the panel. Returns the buttons that the page's script clicks."""
+def wire(form: Form) -> None:
+    """Hands the whole form to the page's script, which reads most edits by itself as they are made."""
     refresh = gr.Button("↻", elem_classes=["wb-unseen"], elem_id="train-plan-refresh")
     apply = gr.Button("✓", elem_classes=["wb-unseen"], elem_id="train-plan-apply")
-    trial = gr.Button("▷", elem_classes=["wb-unseen"], elem_id="train-plan-try")
     wanted = gr.Textbox(visible=False)
-
-    def look(*given: Any) -> str:
-        return json.dumps(planned(app, form.values(given), t), ensure_ascii=False)
-
-    def try_out(*given: Any) -> str:
-        """Measure a few steps of what stands in the form, or stop measuring."""
-        try:
-            spec = parse(form.values(given))
-        except UserError:
-            return look(*given)
-        if app.trials.busy(spec):
-            app.trials.stop()
-        else:
-            app.trials.start(spec)
-        return look(*given)
 
     def change(text: str, *given: Any) -> list[Any]:
         """A remedy: its overrides on top of what stands in the form."""
         values = form.values(given) | {path: value for path, value in json.loads(text).items() if path in form.fields}
         return form.fill(values)
 
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    edits = [getattr(field, "input") for field in form.inputs]  # noqa: B009  events are made when asked for
-    # A text that was pasted or filled in by the browser is noticed when its box is left.
-    edits += [field.blur for field in form.inputs if isinstance(field, gr.Textbox)]
-    gr.on([refresh.click, *edits], look, form.inputs, shown, trigger_mode="always_last", **quiet)
-    trial.click(try_out, form.inputs, shown, **quiet)
+    hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    tell = f"(...given) => {{ workbench.planForm?.({json.dumps(_fields(form))}, given); }}"
+    # What the script cannot read by itself. A text that was pasted or filled in by the browser is noticed when its box
+    # is left.
+    chosen = [field.input for field in form.inputs if isinstance(field, gr.Dropdown)]
+    left = [field.blur for field in form.inputs if isinstance(field, gr.Textbox)]
+    gr.on([refresh.click, *chosen, *left], None, form.inputs, None, js=tell, **hidden)
     apply.click(
         change,
         [wanted, *form.inputs],
         form.inputs,
         js="(_, ...given) => [workbench.planOverrides(), ...given]",
-        **quiet,
-    ).then(look, form.inputs, shown, **quiet)
-    return [refresh, apply]
+        queue=False,
+        **hidden,
+    ).then(None, form.inputs, None, js=tell, **hidden)
+
+
+def _fields(form: Form) -> dict[str, dict[str, Any]]:
+    """How the script reads each field by itself; a box with suggestions, whose list changes, is left to Gradio."""
+    return {
+        path: {} if item.suggestions else {"kind": item.kind} | ({"choices": item.choices} if item.choices else {})
+        for path, item in form.knobs.items()
+    }
+
+
+def router(app: App) -> APIRouter:
+    """/live/plan: the panel of a form's values by knob path; /live/plan/try: measure a few steps of it, or stop."""
+    routes = APIRouter(prefix="/live/plan")
+
+    @routes.post("")
+    def look(values: dict[str, Any] = _VALUES, lang: str = _LANG) -> dict[str, Any]:
+        return planned(app, own_values(values), texts_of(lang))
+
+    @routes.post("/try")
+    def try_out(values: dict[str, Any] = _VALUES, lang: str = _LANG) -> dict[str, Any]:
+        own = own_values(values)
+        try:
+            spec = parse(own)
+        except UserError:
+            return planned(app, own, texts_of(lang))
+        if app.trials.busy(spec):
+            app.trials.stop()
+        else:
+            app.trials.start(spec)
+        return planned(app, own, texts_of(lang))
+
+    return routes
+
+
+def own_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a form for several stages only what its stage has; an emptied number box is an empty value."""
+    stage = str(values.get("stage", "sft"))
+    if stage not in STAGES:
+        return {"stage": stage}
+    own = {item.path for item in knobs(STAGES[stage])}
+    return {"stage": stage} | {path: "" if values[path] is None else values[path] for path in values if path in own}
 
 
 def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:

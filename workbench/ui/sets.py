@@ -18,6 +18,7 @@ from workbench.ui.arena import model_of
 from workbench.ui.chat import difference, markup
 from workbench.ui.i18n import Texts
 from workbench.ui.live import answer, texts_of
+from workbench.ui.look import mounting
 
 if TYPE_CHECKING:
     from workbench.chat.set_runs import SetRun
@@ -33,7 +34,7 @@ def view() -> gr.HTML:
     """The page's part; no data enters its template (it would be executed)."""
     return gr.HTML(
         html_template='<div class="wb-sets"></div>',
-        js_on_load="workbench.mountSets(element)",
+        js_on_load=mounting("mountSets"),
         apply_default_css=False,
         elem_id="prompt-sets",
     )

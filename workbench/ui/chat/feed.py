@@ -21,6 +21,7 @@ from workbench.specs import check
 from workbench.ui.chat import answering
 from workbench.ui.chat.drawing import VIEWS, Drawing
 from workbench.ui.live import answer, texts_of
+from workbench.ui.look import mounting
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
@@ -33,19 +34,11 @@ _LOOK_SECONDS = 0.015
 _PATIENCE_SECONDS = 5.0  # for an answer that is said to begin
 
 
-def mounting(function: str) -> str:
-    """What a component does when it is loaded; the page's own script may come later and is waited for."""
-    return (
-        "(function mount() { const chat = window.workbench?.chat;"
-        f" if (chat) chat.{function}(element); else setTimeout(mount, 25); }})()"
-    )
-
-
 def view() -> gr.HTML:
     """The conversation as a component; static/chat.js fills it. No data enters its template (it would be executed)."""
     return gr.HTML(
         html_template='<div class="wb-talk"></div>',
-        js_on_load=mounting("mount"),
+        js_on_load=mounting("chat.mount"),
         apply_default_css=False,
         elem_id="chat-talk",
     )

@@ -1,11 +1,11 @@
 /* JSON of the form's plan -> memory by part, steps, learning-rate curve, what speaks against the run. */
 "use strict";
 (() => {
-  const { page, t, el, number, bytes, duration, inside } = window.workbench.tools;
+  const { page, t, el, ask, number, bytes, duration, inside } = window.workbench.tools;
   if (window.workbench.mountPlan) return;
 
   const PARTS = { weights: "#0f766e", adapter: "#65a30d", gradients: "#d97706", optimizer: "#be185d", activations: "#0284c7", logits: "#6d28d9", framework: "#64748b" };
-  let overrides = "{}";
+  let overrides = "{}", plan = null;
   const press = (id) => document.getElementById(id)?.click();
   const apply = (changes) => { overrides = JSON.stringify(changes); press("train-plan-apply"); };
   const svg = (tag, attributes, ...children) => {
@@ -16,30 +16,75 @@
   };
   const fact = (label, value, title) => el("span", { title }, el("b", { class: "wb-num", text: value }), ` ${label}`);
 
+  /* The form's values by knob path. Gradio hands over all of them after each edit, a tenth of a second and more after the
+     browser has told of it: boxes, switches and choices are read at once, and what Gradio then says is known already. */
+  const form = { fields: null, values: null, ids: new Map() };
+  function takeForm(fields, given) {
+    const paths = Object.keys(fields);
+    form.fields = fields;
+    form.values = Object.fromEntries(paths.map((path, place) => [path, given[place]]));
+    if (!form.ids.size) for (const path of paths) form.ids.set(path.replaceAll(".", "-"), path);
+    plan?.look();
+  }
+  const read = {
+    int: ({ value }) => (value === "" ? null : Number(value)),
+    float: ({ value }) => (value === "" ? null : Number(value)),
+    str: ({ value }) => value,
+    bool: ({ checked }) => checked,
+  };
+  function takeField(target, value) {
+    const path = form.ids.get(target.closest(".block[id]")?.id);
+    const found = path && value(form.fields[path]);
+    if (found === undefined || path === undefined) return;
+    form.values[path] = found;
+    plan?.look();
+  }
+  document.addEventListener("input", ({ target }) => {
+    if (/^(INPUT|TEXTAREA)$/.test(target.tagName)) takeField(target, ({ kind }) => read[kind]?.(target));
+  }, true);
+  document.addEventListener("mousedown", ({ target }) => {
+    const option = target.closest?.("[role=option][data-index]");
+    if (option) takeField(option, ({ choices }) => choices?.[Number(option.dataset.index)]);
+  }, true);
+
   class Plan {
-    constructor(element, props, watch) {
+    constructor(element) {
       this.element = element;
-      this.props = props;
-      watch("value", () => this.paint());
-      this.look();
+      this.asked = "";  // the values that the last answer belongs to
+      plan = this;
+      this.first();
     }
     root() { return inside(this.element, "wb-plan"); }
-    /* The first look, and again while the data are being counted: the answer comes when it is asked for. */
-    look(tries = 60) {
-      if (!this.element.isConnected) return;
-      if (!document.getElementById("train-plan-refresh") && tries) { setTimeout(() => this.look(tries - 1), 100); return; }
+    /* Gradio wires its buttons some time after it has drawn them: pressed until the values are there. */
+    first(tries = 100) {
+      if (form.values || !this.element.isConnected || !tries) { if (form.values) this.look(); return; }
       press("train-plan-refresh");
+      setTimeout(() => this.first(tries - 1), 100);
     }
-    paint() {
-      let plan;
-      try { plan = JSON.parse(this.props.value || "{}"); } catch { return; }
-      // Asked again until it is known: an equal answer paints nothing, so it cannot set the next question itself.
-      clearInterval(this.timer);
-      if (plan.counting || plan.trial?.busy) this.timer = setInterval(() => {
-        if (!this.element.isConnected) clearInterval(this.timer);
-        else if (this.element.offsetParent) press("train-plan-refresh");
+    /* One question at a time; what changed meanwhile is asked as soon as the answer is there. */
+    async look({ again = false, way = "plan" } = {}) {
+      if (this.asking) { this.waiting = { again: again || this.waiting?.again, way: way === "plan" ? this.waiting?.way : way }; return; }
+      const values = JSON.stringify(form.values);
+      if (values === this.asked && !again) return;
+      this.asked = values;
+      this.asking = true;
+      try { this.paint(await ask(way, { values: form.values })); }
+      catch { this.asked = ""; this.later(); }  // no server for a moment
+      finally { this.asking = false; }
+      if (this.waiting) { const next = this.waiting; this.waiting = null; this.look(next); }
+    }
+    /* Asked again until it is known: the data are being counted, or steps are being measured. */
+    later() {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => {
+        if (!this.element.isConnected) return;
+        if (this.element.offsetParent && !document.hidden) this.look({ again: true });
+        else this.later();
       }, 800);
-      this.plan = plan;
+    }
+    paint(plan) {
+      clearTimeout(this.timer);
+      if (plan.counting || plan.trial?.busy) this.later();
       const parts = [];
       if (plan.problem) parts.push(el("p", { class: "wb-soft", text: plan.problem }));
       if (plan.memory_problem) parts.push(el("p", { class: "wb-soft", text: plan.memory_problem }));
@@ -98,7 +143,7 @@
           svg("polyline", { points: curve.map(at).join(" "), fill: "none", stroke: "currentColor", "stroke-width": 1.6, "vector-effect": "non-scaling-stroke" })));
     }
     timing(trial) {
-      const button = (text) => el("button", { type: "button", class: "wb-button", id: "plan-try", text, onclick: () => press("train-plan-try") });
+      const button = (text) => el("button", { type: "button", class: "wb-button", id: "plan-try", text, onclick: () => this.look({ again: true, way: "plan/try" }) });
       const parts = trial.busy ? [el("span", { class: "wb-soft", role: "status", text: t("trial_busy") }), button(t("trial_stop"))] : [button(t("trial_start"))];
       if (trial.tokens_per_second) parts.unshift(
         fact(t("trial_time"), `≈ ${duration(trial.seconds)}`, t("trial_help")), fact(t("seconds_per_step"), number(trial.seconds_per_step)),
@@ -109,7 +154,8 @@
   }
 
   Object.assign(window.workbench, {
-    mountPlan: (element, props, watch) => new Plan(element, props, watch),
+    mountPlan: (element) => new Plan(element),
+    planForm: takeForm,
     planOverrides: () => overrides,
     refreshPlan: () => press("train-plan-refresh"),
   });

@@ -54,11 +54,11 @@ def build(app: App, t: Texts) -> Train:
                 tab.swept = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="sweep-said")
             tab.yaml = gr.Code(language="yaml", visible=False, label=t("ui.train.yaml"), elem_id="train-yaml")
         with gr.Column(scale=6, min_width=360):
-            shown = plan.panel()
+            plan.panel()
             live.view("train")
     tab.started = gr.Textbox(visible=False)
     fields = tab.form.inputs
-    plan.wire(app, t, tab.form, shown)
+    plan.wire(tab.form)
     machine.wire(app, t, tab.form)
     mixing.wire(app, t, tab.form)
     tab.preset.input(tab.take_preset, tab.preset, [tab.problem, *fields], api_visibility="private").then(
