@@ -46,6 +46,16 @@ def test_a_file_that_is_not_utf8_is_named_by_its_line(tmp_path):
     assert (refused.value.key, refused.value.params["line"]) == ("prompt_sets.not_utf8", 2)
 
 
+def test_rows_are_one_json_value_a_line_whatever_the_ending_and_however_many(tmp_path):
+    (tmp_path / "p.txt").write_text('"one"\n\n' * 5001)
+    assert prompt_sets.rows(tmp_path / "p.txt") == ["one"] * 5001
+    for text, key in (("one\n", "prompt_sets.bad_line"), ("\n", "prompt_sets.empty")):
+        (tmp_path / "p.txt").write_text(text)
+        with pytest.raises(UserError) as refused:
+            prompt_sets.rows(tmp_path / "p.txt", "shown")
+        assert (refused.value.key, refused.value.params["path"]) == (key, "shown")
+
+
 def test_every_shipped_list_is_bilingual_and_can_be_asked():
     assert sorted(prompt_sets.shipped()) == ["everyday", "identity"]
     for name in prompt_sets.shipped():

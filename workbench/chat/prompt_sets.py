@@ -30,13 +30,15 @@ def load(name: str) -> list[Prompt]:
 
 
 def read(path: Path, shown: str = "") -> list[Prompt]:
-    """The prompts of a file. Raises UserError."""
+    """The prompts of a file, by its ending. shown: what messages call it. Raises UserError."""
     name = shown or path.name
-    try:
-        return parse(path.read_text(encoding="utf-8-sig"), name)
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise UserError("prompt_sets.not_utf8", path=name, line=line) from None
+    return parse(_text(path, name), name)
+
+
+def rows(path: Path, shown: str = "") -> list[Prompt]:
+    """The prompts of a file with one JSON value a line, whatever its ending and however many. Raises UserError."""
+    name = shown or path.name
+    return _some(_of_lines(_text(path, name), ".jsonl", name), name)
 
 
 def parse(text: str, name: str) -> list[Prompt]:
@@ -49,9 +51,7 @@ def parse(text: str, name: str) -> list[Prompt]:
     if ending not in ENDINGS:
         raise UserError("prompt_sets.bad_ending", path=name, endings=" ".join(ENDINGS))
     found = _of_lines(text, ending, name) if ending in (".jsonl", ".txt") else _of_list(text, ending, name)
-    if not found:
-        raise UserError("prompt_sets.empty", path=name)
-    if len(found) > PROMPTS_AT_MOST:
+    if len(_some(found, name)) > PROMPTS_AT_MOST:
         raise UserError("prompt_sets.too_many", path=name, count=len(found), limit=PROMPTS_AT_MOST)
     return found
 
@@ -61,6 +61,20 @@ def typed(text: str) -> list[Prompt]:
     found: list[Prompt] = [line.strip() for line in text.splitlines() if line.strip()]
     if not found:
         raise UserError("prompt_sets.nothing_typed")
+    return found
+
+
+def _text(path: Path, name: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError("prompt_sets.not_utf8", path=name, line=line) from None
+
+
+def _some(found: list[Prompt], name: str) -> list[Prompt]:
+    if not found:
+        raise UserError("prompt_sets.empty", path=name)
     return found
 
 

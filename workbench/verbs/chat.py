@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,7 @@ from workbench.verbs.terminal import Real, Terminal, Translate, Whole, existing,
 
 if TYPE_CHECKING:
     from workbench.chat.engine import Engine
-
-Prompt = str | list[Any]
+    from workbench.chat.prompts import Prompt
 
 
 def command(t: Translate, lang: str) -> click.Command:
@@ -39,7 +37,7 @@ def command(t: Translate, lang: str) -> click.Command:
         from workbench.specs import parse
 
         columns = list(adapters) or ["base"]
-        asked: list[Prompt] = [*prompts, *(read_prompts(file) if file else [])]
+        asked: list[Prompt] = [*prompts, *(_rows(file) if file else [])]
         for prompt in prompts:
             if not prompt.strip():
                 raise UserError("cli.empty_prompt")
@@ -60,43 +58,13 @@ def command(t: Translate, lang: str) -> click.Command:
     return chat
 
 
-def read_prompts(file: str) -> list[Prompt]:
-    """One JSON value a line: a string, or user and assistant turns that end with the user's. Raises UserError."""
-    prompts: list[Prompt] = []
-    path = existing(file)
+def _rows(file: str) -> list[Prompt]:
+    from workbench.chat import prompt_sets
+
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise UserError(
-            "cli.bad_prompt_line", path=file, line=line, value=f"\\x{error.object[error.start]:02x}"
-        ) from None
+        return prompt_sets.rows(existing(file), file)
     except OSError as error:
         raise UserError("cli.unreadable", path=file, reason=error.strerror or str(error)) from None
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError:
-            value = None
-        if not _is_prompt(value):
-            raise UserError("cli.bad_prompt_line", path=file, line=number, value=line.strip()[:60])
-        prompts.append(value)
-    if not prompts:
-        raise UserError("cli.no_prompts", path=file)
-    return prompts
-
-
-def _is_prompt(value: Any) -> bool:
-    if isinstance(value, str):
-        return bool(value.strip())
-    if not isinstance(value, list) or not value:
-        return False
-    if all(isinstance(turn, str) for turn in value):
-        return len(value) % 2 == 1 and bool(value[-1].strip())
-    turns = [turn for turn in value if isinstance(turn, dict) and isinstance(turn.get("content"), str)]
-    return len(turns) == len(value) and value[-1].get("role") == "user"
 
 
 def _text(t: Translate, columns: list[str], prompts: list[Prompt], answers: list[list[str]]) -> str:
