@@ -9,6 +9,7 @@ import torch
 
 from workbench.data.records import Conversation
 from workbench.data.render import render
+from workbench.errors import UserError
 from workbench.models.trees import tree
 from workbench.specs import layered, parse
 from workbench.stages import sft
@@ -23,13 +24,15 @@ TALKS = [
 def built(tiny_model, tmp_path):
     from workbench.models.hub import Hub
 
-    def make(**changes):
-        values = {"model.path": str(tiny_model("qwen3")), "training.num_train_epochs": 1, "training.max_steps": 4,
+    def make(family="qwen3", held_out=False, **changes):
+        values = {"model.path": str(tiny_model(family)), "training.num_train_epochs": 1, "training.max_steps": 4,
                   "training.per_device_train_batch_size": 2, "adapter.r": 4, "adapter.lora_alpha": 12}  # fmt: skip
         spec = parse(layered(values, changes))
         base = Hub().load(spec.model)
         rows = [render(talk, base.tokenizer, 200) for talk in TALKS]
-        return sft.build(spec, tree(base.model), copy.deepcopy(base.tokenizer), rows, tmp_path / "run"), base, rows
+        tokenizer = copy.deepcopy(base.tokenizer)
+        kept = rows if held_out else ()
+        return sft.build(spec, tree(base.model), tokenizer, rows, tmp_path / "run", held_out=kept), base, rows
 
     return make
 
@@ -93,6 +96,47 @@ def test_a_message_weight_scales_its_loss(built):
     plain = trainer.compute_loss(trainer.model, dict(batch))
     half = trainer.compute_loss(trainer.model, batch | {"weights": torch.full(batch["labels"].shape, 0.5)})
     assert half.item() == pytest.approx(plain.item() / 2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_the_evaluation_loss_is_the_mean_over_its_tokens(built, batch_size):
+    trainer, base, rows = built(held_out=True, **{"training.per_device_eval_batch_size": batch_size})
+    total = count = 0
+    with torch.no_grad():
+        for row in rows:
+            logits = base.model(torch.tensor([row.input_ids])).logits[0, :-1]
+            targets = torch.tensor(row.labels[1:])
+            total += torch.nn.functional.cross_entropy(logits, targets, ignore_index=-100, reduction="sum").item()
+            count += int((targets != -100).sum())
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(total / count, rel=1e-5)
+    assert trainer.state.log_history[-1]["eval_loss"] == pytest.approx(total / count, rel=1e-5)
+
+
+def test_experts_are_balanced_as_TRL_does_it_and_only_when_asked(built):
+    def losses(coefficient):
+        trainer, _, rows = built("qwen3_moe", held_out=True, **{
+            "training.router_aux_loss_coef": coefficient, "training.gradient_accumulation_steps": 2})  # fmt: skip
+        config = trainer.model.get_base_model().config
+        assert (config.output_router_logits, config.router_aux_loss_coef) == (False, 0.001)
+        trainer.current_gradient_accumulation_steps = 2  # as within train()
+        collate = sft.Collator(trainer.data_collator.pad_token_id)
+        batch = collate([{"input_ids": row.input_ids, "labels": row.labels} for row in rows[:3]])
+        trainer.model.train()
+        ours = trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=40).item()
+        theirs = super(sft.SftTrainer, trainer).compute_loss(trainer.model, dict(batch), num_items_in_batch=40).item()
+        assert ours == pytest.approx(theirs, rel=1e-5)
+        return ours, trainer.evaluate()["eval_loss"]
+
+    plain, plain_evaluation = losses(0.0)
+    balanced, balanced_evaluation = losses(0.5)
+    # A uniform spread costs 2 experts of a token × 0.5 / 2 micro-batches; an uneven one costs more.
+    assert 0.5 <= balanced - plain < 2.0
+    assert balanced_evaluation == plain_evaluation
+
+
+def test_a_model_without_experts_refuses_to_balance_them(built):
+    with pytest.raises(UserError, match="a qwen3 model has no experts to balance"):
+        built(**{"training.router_aux_loss_coef": 0.01})
 
 
 def test_nothing_is_printed_to_stdout(built, capsys):

@@ -37,6 +37,7 @@ _RENAMED: Mapping[str, str] = {
     "freeze_trainable_layers": "adapter.trained_layers",
     "cutoff_len": "data.max_length",
     "val_size": "data.eval_fraction",
+    "moe_aux_loss_coef": "training.router_aux_loss_coef",
     "warmup_ratio": "training.warmup_steps",  # below 1 it is a fraction there too
 } | {name: f"training.{name}" for name in _SAME}
 # What this program does anyway, or does its own way: nothing is lost when they are left out.

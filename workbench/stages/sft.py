@@ -43,6 +43,7 @@ def build(
     """
     method = method or methods.of(spec)
     device, dtype = next(model.parameters()).device, model.dtype
+    routers = _routers(model, spec)
     set_seed(spec.training.seed)
     learning = method.put_on(model, tokenizer, rows)
     if method.learns_head:  # TRL refuses this for the sake of its fused head, which is not used then
@@ -58,6 +59,8 @@ def build(
             callbacks=[*method.callbacks(learning), *callbacks],
         )
     learning.__dict__.pop("get_output_embeddings", None)
+    for name, value in routers.items():  # TRL writes the knob there, and a whole model would be saved with it
+        setattr(bare(learning).config.get_text_config(), name, value)
     trainer.method = method
     trainer.remove_callback(PrinterCallback)  # stdout belongs to the caller
     trainer.keep_boundaries()
@@ -82,11 +85,17 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.watch = Watch()
+        self.evaluated = _Mean()
+        self._balances = self.aux_loss_enabled
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         rows = inputs.pop("rows", None)
+        self.aux_loss_enabled = self._balances and self.model.training  # what is evaluated is the cross entropy alone
         if not self.model.training:
-            return self._loss(model, inputs, return_outputs, num_items_in_batch)
+            count = int((inputs["labels"][:, 1:] != IGNORED).sum())
+            loss = self._loss(model, inputs, return_outputs, max(count, 1))
+            self.evaluated.add(loss[0] if return_outputs else loss, count)
+            return loss
         self.tokens_seen += count_tokens(inputs)
         self.watch.begin(self.state.global_step + 1, rows)
         loss = self._loss(model, inputs, return_outputs, num_items_in_batch)
@@ -99,13 +108,20 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         if return_outputs:
             raise ValueError("the outputs hold logits of trained positions only; ask for the loss alone")
-        per_token, chosen = trained_losses(model, inputs)
+        balance: list[torch.Tensor] = []
+        asked = (balance,) if self.aux_loss_enabled else ()
+        per_token, chosen = trained_losses(model, inputs, *asked)
         # TRL weights the evaluation too; ours stays comparable with other runs'.
         if self.args.loss_type == "dft" and self.model.training:
             per_token = per_token * torch.exp(-per_token.detach())
         if weights is not None:
             per_token = per_token * pad(weights[:, 1:], (0, 1))[chosen]
-        return per_token.sum() / (num_items_in_batch or max(int(chosen.sum()), 1))
+        loss = per_token.sum() / (num_items_in_batch or max(int(chosen.sum()), 1))
+        for uneven in balance:
+            # As TRL does it: a mean of each micro-batch, so each counts for its part of the step.
+            parts = self.current_gradient_accumulation_steps if num_items_in_batch is not None else 1
+            loss = loss + self.router_aux_loss_coef * uneven / parts
+        return loss
 
     def training_step(self, model, inputs, num_items_in_batch=None):
         loss = super().training_step(model, inputs, num_items_in_batch)
@@ -127,6 +143,16 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         with preserved():  # an evaluation alone would change the training curve
             return super().evaluate(*args, **kwargs)
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """The loss is the mean over all tokens that take loss: the Trainer's mean of its batches' means would weigh
+        the tokens of a batch with few of them more, and change with the batch size."""
+        self.evaluated = _Mean()
+        output = super().evaluation_loop(*args, **kwargs)
+        sums = torch.tensor([self.evaluated.total, self.evaluated.count], device=self.args.device)
+        total, count = self.accelerator.reduce(sums, "sum").tolist()  # of all processes
+        output.metrics["eval_loss"] = total / max(count, 1)
+        return output
 
     def lay_flat_if_exact(self) -> None:
         """Lay rows end to end where that is cheaper, if this architecture then computes the same."""
@@ -165,17 +191,46 @@ class SftTrainer(WholeCheckpoints, SFTTrainer):
             self.model.train(was_training)
 
 
+class _Mean:
+    """Losses that are means of batches -> their sum and the tokens in it."""
+
+    def __init__(self) -> None:
+        self.total, self.count = 0.0, 0
+
+    def add(self, loss: torch.Tensor, count: int) -> None:
+        self.total += float(loss) * count
+        self.count += count
+
+
+def _routers(model: Any, spec: Spec) -> dict[str, Any]:
+    """What a mixture of experts says of its routers. Raises UserError where there are none to be balanced."""
+    config = model.config.get_text_config()
+    found = {
+        name: getattr(config, name)
+        for name in ("output_router_logits", "router_aux_loss_coef")
+        if hasattr(config, name)
+    }
+    if spec.training.router_aux_loss_coef and "output_router_logits" not in found:
+        raise UserError("training.no_routers", path="training.router_aux_loss_coef", kind=model.config.model_type)
+    return found
+
+
 def _first_document(row: dict[str, Any]) -> dict[str, Any]:
     length = (row.get("lengths") or [len(row["input_ids"])])[0]
     return {name: row[name][:length] for name in ("input_ids", "labels")}
 
 
-def trained_losses(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def trained_losses(
+    model: Any, batch: dict[str, torch.Tensor], balance: list[torch.Tensor] | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """(losses of shape (N,), mask of shape (B, T) with N true places): cross entropy where the next token takes loss.
 
     A hook hands the head only those positions: logits of a prompt or of padding are never computed.
+    balance gets how unevenly a mixture of experts spread the tokens (Fedus et al. 2021; a scalar).
     """
     inputs = {name: value for name, value in batch.items() if name not in ("labels", "weights", "rows")}
+    if balance is not None:
+        inputs["output_router_logits"] = True
     targets = pad(batch["labels"][:, 1:], (0, 1), value=IGNORED)
     chosen = targets != IGNORED
 
@@ -185,9 +240,12 @@ def trained_losses(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Te
 
     hook = bare(model).get_output_embeddings().register_forward_pre_hook(only_chosen)
     try:
-        logits = model(**inputs, use_cache=False).logits  # (N, vocab)
+        outputs = model(**inputs, use_cache=False)
     finally:
         hook.remove()
+    if balance is not None:
+        balance.append(outputs.aux_loss)
+    logits = outputs.logits  # (N, vocab)
     return cross_entropy(logits.float(), targets[chosen], reduction="none"), chosen
 
 
