@@ -4,28 +4,34 @@
 (() => {
   const { page, t, el, ask, stored, chip } = window.workbench.tools;
   if (window.workbench.openNotices) return;
-  const KEY = "workbench-notify", EVERY_MS = 5000;
-  const known = new Map();
+  const KEY = "workbench-notify", SEEN = "workbench-notify-seen", EVERY_MS = 5000;
+  const ACTIVE = ["queued", "running", "stopping"];
   let timer = null, mark = "";
 
   const wanted = () => stored.get(KEY) === "on" && "Notification" in window && Notification.permission === "granted";
+  const now = (lines) => ({ active: lines.filter((line) => ACTIVE.includes(line.state)).map((line) => line.run), latest: Math.max(0, ...lines.map((line) => line.ended ?? 0)) });
+  /* What was seen lies in the browser, not in the page: a reload misses no end, and of several tabs the first one tells. */
+  async function tell() {
+    const answer = await ask(`runs?seen=${mark}`);
+    mark = answer.mark;
+    if (!answer.lines) return;
+    const seen = JSON.parse(stored.get(SEEN) ?? "null");
+    stored.set(SEEN, JSON.stringify(now(answer.lines)));
+    for (const line of seen ? answer.lines : []) {
+      if (ACTIVE.includes(line.state) || !(seen.active.includes(line.run) || line.ended > seen.latest)) continue;
+      const note = new Notification(t("title"), { body: t("notice", { run: line.run, state: page.states[line.state] ?? line.state }), tag: `workbench-${line.run}` });
+      note.onclick = () => { window.focus(); note.close(); };
+    }
+  }
   async function look() {
     clearTimeout(timer);
     if (!wanted()) return;
-    try {
-      const answer = await ask(`runs?seen=${mark}`);
-      mark = answer.mark;
-      for (const line of answer.lines ?? []) {
-        const before = known.get(line.run);
-        known.set(line.run, line.state);
-        if (["running", "stopping"].includes(before) && ["finished", "failed", "stopped", "interrupted"].includes(line.state)) {
-          const note = new Notification(t("title"), { body: t("notice", { run: line.run, state: page.states[line.state] ?? line.state }), tag: `workbench-${line.run}` });
-          note.onclick = () => { window.focus(); note.close(); };
-        }
-      }
-    } catch { /* the server may be restarting; the next look tells */ }
+    try { await (navigator.locks ? navigator.locks.request(KEY, tell) : tell()); }
+    catch { /* the server may be restarting; the next look tells */ }
+    clearTimeout(timer);
     timer = setTimeout(look, EVERY_MS);
   }
+  window.addEventListener("storage", (event) => { if (event.key === KEY) look(); });
 
   async function open() {
     const said = el("p", { class: "wb-soft", role: "status" });
@@ -37,6 +43,8 @@
       if (!("Notification" in window)) { box.checked = false; said.textContent = t("notify_unsupported"); return; }
       const permission = await Notification.requestPermission();
       if (permission !== "granted") { box.checked = false; said.textContent = t("notify_denied"); return; }
+      stored.set(SEEN, "null"); // what ended before is no news
+      mark = "";
       stored.set(KEY, "on");
       look();
     });
@@ -61,6 +69,6 @@
     return done;
   }
 
-  Object.assign(window.workbench, { openNotices: open });
+  Object.assign(window.workbench, { openNotices: open, lookForEnds: look });
   look();
 })();
