@@ -54,11 +54,12 @@ eval_steps: 500
 
 def test_every_line_becomes_a_knob_or_is_listed():
     opened = convert(yaml.safe_load(FILE))
-    assert opened.leftover == ["template: qwen3_nothink", "max_samples: 1000", "use_galore: True"]
+    assert opened.leftover == [
+        "trust_remote_code: True", "template: qwen3_nothink", "max_samples: 1000", "use_galore: True"]  # fmt: skip
     spec = parse(opened.values)
     assert (spec.model.path, spec.model.quantization, spec.model.dtype) == (
         "Qwen/Qwen3-4B-Instruct-2507", "nf4", "bfloat16")  # fmt: skip
-    assert spec.model.attn_implementation == "flash_attention_2" and spec.model.trust_remote_code
+    assert spec.model.attn_implementation == "flash_attention_2" and not spec.model.trust_remote_code
     assert (spec.adapter.type, spec.adapter.r, spec.adapter.lora_alpha) == ("lora", 16, 32)
     assert spec.adapter.target_modules == "all-linear" and spec.adapter.init_lora_weights == "true"
     assert spec.data.path == "data/dataset_info.json#identity; data/dataset_info.json#alpaca_en_demo"
@@ -73,7 +74,8 @@ def test_a_file_opens_like_any_preset_and_says_what_it_left_out(tmp_path):
     path.write_text(FILE, encoding="utf-8")
     assert flatten(load(path))["adapter.r"] == 16
     assert resolve(path, {"adapter.r": 4}).adapter.r == 4
-    assert unmatched(path) == ["template: qwen3_nothink", "max_samples: 1000", "use_galore: True"]
+    assert unmatched(path) == [
+        "trust_remote_code: True", "template: qwen3_nothink", "max_samples: 1000", "use_galore: True"]  # fmt: skip
     own = tmp_path / "own.yaml"
     own.write_text("stage: sft\nadapter:\n  r: 4\n", encoding="utf-8")
     assert unmatched(own) == [] and not is_one({"stage": "sft", "adapter": {"r": 4}})
@@ -86,3 +88,13 @@ def test_full_training_and_known_styles_are_taken_over():
     assert (values["adapter.type"], values["data.template"], values["model.dtype"]) == ("full", "llama3", "float16")
     assert values["training.lr_scheduler_kwargs"] == "num_cycles=2"
     assert values["training.gradient_checkpointing"] is False
+
+
+def test_a_value_that_has_no_counterpart_is_listed_and_what_is_off_is_not():
+    given = {"model_name_or_path": "m", "report_to": "mlflow", "optim": "adamw_hf", "lr_scheduler_type": "cosine"}
+    given |= {"use_unsloth": False, "enable_liger_kernel": True, "use_dora": False, "finetuning_type": "galore"}
+    opened = convert(given)
+    assert opened.leftover == [
+        "report_to: mlflow", "optim: adamw_hf", "enable_liger_kernel: True", "finetuning_type: galore"]  # fmt: skip
+    spec = parse(opened.values)
+    assert (spec.training.report_to, spec.training.optim, spec.adapter.type) == ("none", "adamw_torch", "lora")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.train.conftest import curve
 from workbench.errors import UserError
+from workbench.models import abilities
 from workbench.stages import sft
 from workbench.train import room
 from workbench.train.callbacks import KeepBest
@@ -185,7 +186,9 @@ def test_the_curve_goes_to_tensorboard_too(new_run, hub):
     assert shown == [(row["step"], pytest.approx(row["loss"])) for row in run.metrics()]
 
 
-def test_a_service_whose_library_is_missing_is_refused_with_the_line_that_installs_it(spec, home):
+def test_a_service_whose_library_is_missing_is_refused_with_the_line_that_installs_it(spec, home, monkeypatch):
+    honest = abilities.importlib.util.find_spec
+    monkeypatch.setattr(abilities.importlib.util, "find_spec", lambda name: None if name == "swanlab" else honest(name))
     with pytest.raises(UserError, match="training.report_to=swanlab needs its library.*pip install swanlab"):
         check(spec(**{"training.report_to": "swanlab"}), home)
 

@@ -1,14 +1,26 @@
-"""This machine -> what it can do of what the knobs offer, and why not the rest."""
+"""This machine -> what it can do of what the knobs offer, and why not the rest: told at the choice, refused at a start.
+
+Asking imports torch; that a spec asks for nothing that could be missing (`risked`) is seen without it.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
+import sys
 from collections.abc import Mapping
 
 from workbench.errors import UserError
 
 # Beside CUDA and ROCm (which calls itself cuda); others compute attention with sdpa.
 _FLASH_DEVICES = ("cuda", "xpu")
+# The knobs that this file knows of. Their defaults can be done everywhere.
+KNOBS = (
+    "model.dtype", "model.quantization", "model.attn_implementation", "training.optim", "training.torch_compile",
+    "training.report_to",
+)  # fmt: skip
+REPORTERS = ("tensorboard", "trackio", "wandb", "swanlab")
 
 
 def devices() -> list[str]:
@@ -45,7 +57,17 @@ def refusals(device: str = "auto") -> Mapping[str, Mapping[str, UserError]]:
         for name in ("paged_adamw_32bit", "paged_adamw_8bit", "paged_ademamix_32bit", "paged_ademamix_8bit",
                      "paged_lion_32bit", "paged_lion_8bit"):  # fmt: skip
             refused["training.optim"][name] = UserError("abilities.not_paged", path="training.optim", value=name)
+    reason = _no_compiler(kind)
+    refused["training.torch_compile"] = {"True": reason} if reason is not None else {}
+    missing = {name: no_reporter(name) for name in REPORTERS}
+    refused["training.report_to"] = {name: reason for name, reason in missing.items() if reason is not None}
     return refused
+
+
+def risked(values: Mapping[str, object], defaults: Mapping[str, object]) -> bool:
+    """Whether anything (by knob path) is asked for that some machine cannot do."""
+    differs = any(path in values and values[path] != defaults[path] for path in KNOBS)
+    return differs or values.get("model.device", "auto") not in ("auto", "cpu")
 
 
 def check_device(device: str) -> None:
@@ -68,6 +90,27 @@ def check_attention(name: str, kind: str) -> None:
     reason = _no_flash(name, kind) if name.startswith("flash") else None
     if reason is not None:
         raise reason
+
+
+def no_reporter(name: str) -> UserError | None:
+    """Why training.report_to cannot be this service. Imports nothing."""
+    found = importlib.util.find_spec(name)
+    # Without an origin it is a folder of that name beside us, such as the one in which wandb keeps its runs.
+    if found is not None and found.origin is not None:
+        return None
+    return UserError("training.no_reporter", path="training.report_to", value=name)
+
+
+def _no_compiler(kind: str) -> UserError | None:
+    """torch.compile writes C++ for a CPU, and code for Triton, which calls a C compiler, for a GPU."""
+    if kind in ("cuda", "xpu") and importlib.util.find_spec("triton") is None:
+        return UserError("abilities.no_triton", path="training.torch_compile", device=kind)
+    names = [os.environ.get("CXX") or {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")]
+    if kind in ("cuda", "xpu"):
+        names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang", "cl"]
+    if any(shutil.which(name) for name in names):
+        return None
+    return UserError("abilities.no_compiler", path="training.torch_compile", compiler=names[0])
 
 
 def _no_flash(name: str, kind: str) -> UserError | None:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.specs.knob import knobs
+from workbench.specs.sft import SftSpec
+
 # Its marks: a file with one of these and no section of ours is one of its.
 _MARKS = ("model_name_or_path", "finetuning_type", "cutoff_len", "per_device_train_batch_size")
 _STAGES = {"sft": "sft", "pt": "pretrain", "rm": "reward", "dpo": "dpo", "kto": "kto", "ppo": "ppo"}
@@ -14,7 +17,13 @@ _STYLES = {
     "gemma": "gemma", "gemma3": "gemma3", "llama2": "llama2", "llama3": "llama3", "mistral": "mistral_v7",
     "phoenix": "phoenix", "qwen": "qwen2_5", "vicuna": "vicuna_v1_1",
 }  # fmt: skip
-_ATTENTION = {"auto": "auto", "fa2": "flash_attention_2", "fa3": "flash_attention_3", "sdpa": "sdpa", "disabled": "eager"}
+_ATTENTION = {
+    "auto": "auto",
+    "fa2": "flash_attention_2",
+    "fa3": "flash_attention_3",
+    "sdpa": "sdpa",
+    "disabled": "eager",
+}
 _QUANTISED = {4: "nf4", 8: "int8"}
 
 # Under the same name in transformers, and so here.
@@ -26,7 +35,6 @@ _SAME = (
 )  # fmt: skip
 _RENAMED: Mapping[str, str] = {
     "model_name_or_path": "model.path",
-    "trust_remote_code": "model.trust_remote_code",
     "adapter_name_or_path": "adapter.continue_from",
     "lora_rank": "adapter.r",
     "lora_alpha": "adapter.lora_alpha",
@@ -45,7 +53,8 @@ _NEEDLESS = frozenset(
     {"do_train", "do_eval", "overwrite_output_dir", "overwrite_cache", "plot_loss", "output_dir", "dataset_dir",
      "preprocessing_num_workers", "dataloader_num_workers", "ddp_timeout", "eval_strategy", "save_strategy",
      "logging_dir", "save_only_model", "include_num_input_tokens_seen", "resume_from_checkpoint", "bf16", "fp16",
-     "pure_bf16", "disable_tqdm", "run_name", "create_new_adapter", "quantization_method"}
+     "pure_bf16", "disable_tqdm", "run_name", "create_new_adapter", "quantization_method",
+     "double_quantization"}
 )  # fmt: skip
 
 
@@ -69,19 +78,17 @@ def convert(values: Mapping[str, Any]) -> Opened:
                       "adapter.r": 8, "adapter.lora_alpha": 2 * int(values.get("lora_rank") or 8),
                       "training.gradient_checkpointing": not values.get("disable_gradient_checkpointing", False),
                       "probes.path": ""}  # fmt: skip
+    choices = {item.path: item.choices for item in knobs(SftSpec) if item.kind == "choice"}
     for name, value in values.items():
         if value is None or name in _NEEDLESS or name == "disable_gradient_checkpointing":
             continue
-        if name in _RENAMED:
-            opened.values[_RENAMED[name]] = value
-        elif name in _CHANGED:
-            found = _CHANGED[name](value, values)
-            if found is None:
-                opened.leftover.append(f"{name}: {value}")
-            else:
-                opened.values |= found
-        else:
+        if value is False and name.startswith(("use_", "enable_")) and name not in _RENAMED:
+            continue  # something that we do not have is off
+        found = {_RENAMED[name]: value} if name in _RENAMED else _CHANGED.get(name, _nothing)(value, values)
+        if found is None or any(path in choices and each not in choices[path] for path, each in found.items()):
             opened.leftover.append(f"{name}: {value}")
+        else:
+            opened.values |= found
     if values.get("pure_bf16") or values.get("bf16"):
         opened.values["model.dtype"] = "bfloat16"
     elif values.get("fp16"):
@@ -92,6 +99,10 @@ def convert(values: Mapping[str, Any]) -> Opened:
 
 
 Change = Callable[[Any, Mapping[str, Any]], dict[str, Any] | None]
+
+
+def _nothing(value: Any, values: Mapping[str, Any]) -> None:
+    """No counterpart."""
 
 
 def _one_of(path: str, known: Mapping[Any, Any]) -> Change:
@@ -126,6 +137,8 @@ def _report(value: Any, _: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 _CHANGED: Mapping[str, Change] = {
+    # Nearly every example says so; running a model's own code is for its user to switch on, not for a file.
+    "trust_remote_code": lambda value, _: None if value else {},
     "stage": _one_of("stage", _STAGES),
     "finetuning_type": _one_of("adapter.type", {"lora": "lora", "full": "full", "freeze": "freeze", "oft": "oft"}),
     "template": lambda value, _: {"data.template": _STYLES[value]} if value in _STYLES else None,

@@ -198,7 +198,7 @@ class _Mean:
         self.total, self.count = 0.0, 0
 
     def add(self, loss: torch.Tensor, count: int) -> None:
-        self.total += float(loss) * count
+        self.total += float(loss.detach()) * count
         self.count += count
 
 

@@ -1,4 +1,7 @@
-"""A spec -> a UserError at once for what cannot work, before anything is queued or written; torch is not needed."""
+"""A spec -> a UserError at once for what cannot work, before anything is queued or written.
+
+torch is only needed where the spec asks for what some machines cannot do.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from workbench.data import sources as data_sources
 from workbench.data import styles
 from workbench.data.mix import training_records
 from workbench.errors import UserError, nearest
-from workbench.models import adapters, sources
-from workbench.specs import Spec, conflicts
-from workbench.train import probes, reports
+from workbench.models import abilities, adapters, sources
+from workbench.specs import STAGES, Spec, conflicts, flatten, knobs, to_mapping
+from workbench.train import probes
 
 # A larger file is read when the run begins: a click on "start" should answer within a second or two.
 _READ_AT_ONCE_BYTES = 20_000_000
@@ -22,11 +25,19 @@ def check(spec: Spec, home: Path) -> None:
     if style and style not in styles.names():
         raise UserError("data.unknown_style", value=style, nearest=nearest(style, styles.names()))
     conflicts.refuse(spec)
-    reports.check(spec.training.report_to)
+    _check_machine(spec)
     probes.of_spec(spec, home)
     _check_start(spec, home)
     _check_model(spec)
     _check_rows(spec, home)
+
+
+def _check_machine(spec: Spec) -> None:
+    values = flatten(to_mapping(spec, all_values=True))
+    defaults = {item.path: item.default for item in knobs(STAGES[spec.stage])}
+    if abilities.risked(values, defaults):
+        abilities.check_device(spec.model.device)
+        abilities.check(values, spec.model.device)
 
 
 def _check_start(spec: Spec, home: Path) -> None:

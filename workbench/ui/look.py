@@ -14,7 +14,9 @@ _STATIC = Path(__file__).with_name("static")
 _SHEETS = ("workbench", "chat", "data", "make", "runs", "arena")
 CSS = "\n".join((_STATIC / f"{name}.css").read_text(encoding="utf-8") for name in _SHEETS)
 # In this order: the first has what the others use, the last says that all have run.
-SCRIPTS = ("live", "multiples", "runs", "compare", "plan", "notices", "chat", "arena", "sets", "archive", "ready")
+SCRIPTS = (
+    "live", "multiples", "runs", "compare", "plan", "machine", "notices", "chat", "arena", "sets", "archive", "ready",
+)  # fmt: skip
 _SANS = ["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
 _ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%230f766e'/%3E%3Cpath d='M3 4c3 7 5 8 10 8' stroke='white' stroke-width='2' fill='none'/%3E%3C/svg%3E"  # noqa: E501  a falling curve
 _MONO = ["ui-monospace", "SF Mono", "Cascadia Mono", "Menlo", "DejaVu Sans Mono", "Noto Sans Mono CJK SC", "monospace"]
@@ -68,14 +70,14 @@ def head(t: Texts, root_path: str, cookie: str) -> str:
     )
 
 
-def mounting(function: str) -> str:
-    """What a component does when it is loaded: `workbench.<function>(element)`, once the page's own scripts have run.
+def mounting(function: str, given: str = "element") -> str:
+    """What a component does when it is loaded: `workbench.<function>(<given>)`, once the page's own scripts have run.
 
     Gradio draws its components without waiting for the scripts of the head.
     """
     return (
         "(function mount() { const page = window.workbench;"
-        f" if (page?.ready) page.{function}(element); else setTimeout(mount, 25); }})()"
+        f" if (page?.ready) page.{function}({given}); else setTimeout(mount, 25); }})()"
     )
 
 

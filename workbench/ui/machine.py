@@ -1,36 +1,52 @@
-"""The form's choices -> what this machine can do of them: told at the choice, refused at the start.
+"""The form's choices -> what this machine can do of them: the others stand greyed in their lists, with the reason.
 
-Asking the machine imports torch, so it happens when somebody opens the fold that holds such choices, not with the page.
+Asking the machine imports torch, so it happens when somebody opens a fold that holds such choices, not with the page.
+What is chosen all the same (by a preset, a file) is refused at the start: workbench/train/check.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from workbench import runs
 from workbench.errors import UserError
+from workbench.models import abilities
 from workbench.ui import forms
 from workbench.ui.i18n import Texts
+from workbench.ui.look import mounting
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
 
-_FOLDS = ("model", "optimizer")
-_TOLD = ("model.dtype", "model.quantization", "model.attn_implementation", "training.optim")
+_FOLDS = ("model", "optimizer", "resources", "records")
 _RECENT = 8
 
 
 def wire(app: App, t: Texts, form: forms.Form) -> None:
     """Choices that this machine cannot do say so; the model box offers what was used before; a box for the token."""
     quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    told = [path for path in _TOLD if path in form.fields]
-    outputs = [form.fields[path] for path in (*told, "model.device")]
-    for fold in _FOLDS:
-        form.folds[fold].expand(
-            lambda device: choices(form, t, told, str(device or "auto")), form.fields["model.device"], outputs, **quiet
+    lists = [path for path in abilities.KNOBS if path in form.fields and form.knobs[path].kind == "choice"]
+    device = form.fields["model.device"]
+    # Its value is JSON that only the script reads: nothing of it enters the template, which would execute it.
+    table = gr.HTML(
+        html_template='<div class="wb-machine"></div>',
+        js_on_load=mounting("mountMachine", "element, props, watch"),
+        apply_default_css=False,
+        elem_id="train-machine",
+    )
+    outputs = [table, device, *(form.fields[path] for path in lists)]
+
+    def ask(value: Any) -> list[Any]:
+        return choices(form, t, lists, str(value or "auto"))
+
+    for event in (*(form.folds[fold].expand for fold in _FOLDS), device.input):
+        # An equal table draws nothing, and the fields of a fold are only there once it is open.
+        event(ask, device, outputs, **quiet).then(
+            None, None, None, js="() => { workbench.paintMachine(); }", api_visibility="private"
         )
     path = form.fields["model.path"]
     path.focus(lambda: gr.update(choices=recent_models(app)), None, path, **quiet)
@@ -41,32 +57,30 @@ def wire(app: App, t: Texts, form: forms.Form) -> None:
     token.input(lambda value: _keep(app, value), token, None, **quiet)
 
 
-def choices(form: forms.Form, t: Texts, told: list[str], device: str) -> list[Any]:
-    """Updates of the choices of `told` and of model.device."""
-    from workbench.models import abilities
+def choices(form: forms.Form, t: Texts, lists: Sequence[str], device: str) -> list[Any]:
+    """The table for the page, then updates of the choices of model.device and of `lists`.
 
+    The table: field's elem_id -> label of a choice in its list (of a box to be ticked: "") -> why not.
+    """
     there = abilities.devices()
     refused = abilities.refusals(device if device in there else "auto")
-    updates = []
-    for path in told:
-        no = refused.get(path, {})
-        offered = [
-            (t("ui.train.not_here", name=name) if name in no else name, name) for name in form.knobs[path].choices
-        ]
+    table: dict[str, dict[str, str]] = {}
+    for path, reasons in refused.items():
+        if path in form.knobs:
+            labels = {"" if path not in lists else _label(t, name, reasons): name for name in reasons}
+            elem_id = form.knobs[path].elem_id
+            table[elem_id] = {label: reasons[name].text(t.language) for label, name in labels.items()}
+    updates = [gr.update(choices=[(name, name) for name in there])]
+    for path in lists:
+        offered = [(_label(t, name, refused[path]), name) for name in form.knobs[path].choices]
         updates.append(gr.update(choices=offered))
-    return [*updates, gr.update(choices=[(name, name) for name in there])]
+    return [json.dumps(table, ensure_ascii=False), *updates]
 
 
-def refuse(form: forms.Form, values: Mapping[str, Any]) -> None:
-    """Raises UserError for what this machine cannot do; torch is only asked about what differs from the defaults."""
-    chosen = {path: values[path] for path in _TOLD if path in values and values[path] != form.knobs[path].default}
-    device = str(values.get("model.device", "auto"))
-    if not chosen and device in ("auto", "cpu"):
-        return
-    from workbench.models import abilities
-
-    abilities.check_device(device)
-    abilities.check(chosen, device)
+def _label(t: Texts, name: str, reasons: Mapping[str, UserError]) -> str:
+    if name not in reasons:
+        return name
+    return f"{name} · {t('ui.cannot.' + reasons[name].key.rpartition('.')[2])}"
 
 
 def recent_models(app: App) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ def test_a_file_of_llama_factory_fills_the_form_and_lists_what_was_left_out(tab,
     path = tmp_path / "theirs.yaml"
     path.write_text(FILE, encoding="utf-8")
     told, *updates = tab.open_file(str(path))
-    assert "已略去：template: qwen3_nothink · max_samples: 1000 · use_galore: True" in told
+    assert "已略去：trust_remote_code: True · template: qwen3_nothink · max_samples: 1000 · use_galore: True" in told
     shown = by_path(tab, updates)
     assert shown["adapter.r"]["value"] == 16 and shown["training.warmup_steps"]["value"] == 0.1
     assert shown["data.eval_fraction"]["value"] == 0.1

@@ -43,7 +43,7 @@
     if (/^(INPUT|TEXTAREA)$/.test(target.tagName)) takeField(target, ({ kind }) => read[kind]?.(target));
   }, true);
   document.addEventListener("mousedown", ({ target }) => {
-    const option = target.closest?.("[role=option][data-index]");
+    const option = target.closest?.("[role=option][data-index]:not([aria-disabled=true])");
     if (option) takeField(option, ({ choices }) => choices?.[Number(option.dataset.index)]);
   }, true);
 

@@ -140,9 +140,7 @@ class Train:
     def start(self, name: str, *given: Any) -> list[Any]:
         """Queue a run; a refusal stands under the form and at its field, and nothing that was typed is lost."""
         try:
-            values = self.form.values(given)
-            spec = parse(values)
-            machine.refuse(self.form, values)
+            spec = parse(self.form.values(given))
             run = self.app.jobs.submit(spec, name=name.strip() or None)
         except UserError as error:
             return [gr.skip(), gr.skip(), self._say(error), *self.form.refuse(error)]
