@@ -24,7 +24,10 @@ def parts(device=CPU, rows=None, **knobs):
 
 def test_the_parts_are_those_of_the_contract_and_sum_up():
     found = advise(parse({}))
-    assert list(found) == ["parts", "total_bytes", "available_bytes", "verdict", "remedies"]
+    assert list(found) == [
+        "parts", "total_bytes", "available_bytes", "verdict", "gradient_checkpointing", "without_checkpointing_bytes",
+        "remedies",
+    ]  # fmt: skip
     assert tuple(found["parts"]) == PARTS
     assert found["total_bytes"] == sum(found["parts"].values())
 
@@ -69,7 +72,7 @@ def test_a_model_that_is_not_here_is_told_apart_from_one_that_is_none(tmp_path):
 def test_what_fits_needs_no_remedy_and_what_does_not_gets_three_that_work():
     assert advise(parse({}))["remedies"] == []
     small = Device("cpu", "cpu", 2 * 2**30, 4 * 2**30)
-    spec = parse({"training.per_device_train_batch_size": 64})
+    spec = parse({"training.per_device_train_batch_size": 64, "training.gradient_checkpointing": False})
     found = estimate(spec, device=small)
     assert found.verdict == "too_big"
     offered = remedies(spec, found, device=small)
@@ -82,6 +85,31 @@ def test_what_fits_needs_no_remedy_and_what_does_not_gets_three_that_work():
         assert (
             (again.total_bytes, again.verdict) == (remedy.total_bytes, remedy.verdict) != (found.total_bytes, "too_big")
         )
+
+
+def test_checkpointing_that_is_left_open_is_on_only_where_it_does_not_fit_without():
+    off, on = (estimate(parse({"training.gradient_checkpointing": value}), device=CPU) for value in (False, True))
+    assert on.total_bytes < off.total_bytes
+
+    def found(available, **knobs):
+        device = Device("cpu", "cpu", available, 2**40)
+        return estimate(parse(knobs), device=device)
+
+    large, small = found(int(off.total_bytes / 0.84)), found(int(off.total_bytes / 0.86))
+    assert (large.checkpointing, large.total_bytes, large.verdict) == (False, off.total_bytes, "fits")
+    assert (small.checkpointing, small.total_bytes) == (True, on.total_bytes)
+    assert small.without_checkpointing_bytes == large.without_checkpointing_bytes == off.total_bytes
+    assert found(off.total_bytes // 2, **{"adapter.type": "prefix"}).checkpointing is False  # it cannot have it
+    assert found(off.total_bytes // 2, **{"training.gradient_checkpointing": False}).checkpointing is False
+    assert off.without_checkpointing_bytes is None  # nobody asked
+
+
+def test_checkpointing_is_no_remedy_where_the_estimate_has_chosen_already():
+    tiny = Device("cpu", "cpu", 700 * 2**20, 2**30)
+    for value, offered in ((False, True), ("auto", False)):
+        spec = parse({"training.gradient_checkpointing": value})
+        changes = [remedy.overrides for remedy in remedies(spec, estimate(spec, device=tiny), device=tiny)]
+        assert changes and any("training.gradient_checkpointing" in change for change in changes) is offered
 
 
 def test_the_effective_batch_stays_the_same():

@@ -104,3 +104,15 @@ def test_defaults_pass_their_own_bounds():
 
 def flatten_back(flat):
     return layered(flat)
+
+
+def test_a_switch_may_be_left_open_and_old_files_say_what_they_said():
+    path = "training.gradient_checkpointing"
+    given = [parse(values).training for values in ({}, *({path: value} for value in (True, False, "true", "auto")))]
+    assert [training.gradient_checkpointing for training in given] == ["auto", True, False, True, "auto"]
+    with pytest.raises(UserError, match="training.gradient_checkpointing.*often.*auto | true | false"):
+        parse({path: "often"})
+    item = next(item for item in knobs(STAGES["sft"]) if item.path == path)
+    assert (item.kind, item.choices) == ("choice", ("auto", "true", "false"))
+    assert [item.written(value) for value in ("auto", True, False)] == ["auto", "true", "false"]
+    assert parse_override(f"{path}=false") == (path, "false") and parse({path: "false"}).training == given[2]

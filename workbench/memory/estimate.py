@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from workbench.memory.device import Device, chosen
@@ -24,6 +24,7 @@ TIGHT = 0.85  # of what is available: other programs and the allocator want thei
 # Interpreter and libraries on a CPU; context and workspaces on an accelerator.
 _FRAMEWORK = {"cpu": 580e6, "cuda": 650e6, "xpu": 650e6, "mps": 400e6}
 _STEPWISE = ("gelu_new", "gelu_fast", "quick_gelu")  # written out in Python, a tensor for each operation
+_NO_CHECKPOINTING = ("prefix",)  # a learned prefix lives in the cache, which checkpointing switches off
 _MAPPED = 32 * 2**20
 _ADDED = ("lora", "adalora", "oft", "boft", "vera", "loha", "lokr")  # what they compute is added to a layer's output
 _WIDTH = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -52,6 +53,8 @@ class Estimate:
     available_bytes: int
     device: str = "cpu"
     learned: Learned = field(default_factory=lambda: Learned(0))
+    checkpointing: bool = False  # whether activations are computed twice
+    without_checkpointing_bytes: int | None = None  # where the estimate chose: the total if they are kept
 
     @property
     def total_bytes(self) -> int:
@@ -66,17 +69,29 @@ class Estimate:
     def to_json(self) -> dict[str, Any]:
         return {
             "parts": dict(self.parts), "total_bytes": self.total_bytes, "available_bytes": self.available_bytes,
-            "verdict": self.verdict,
+            "verdict": self.verdict, "gradient_checkpointing": self.checkpointing,
+            "without_checkpointing_bytes": self.without_checkpointing_bytes,
         }  # fmt: skip
 
 
 def estimate(
     spec: Spec, *, rows: Rows | None = None, model: Anatomy | None = None, device: Device | None = None
 ) -> Estimate:
-    """Raises UserError for a model that is not on this machine."""
+    """Raises UserError for a model that is not on this machine.
+
+    Where gradient checkpointing is left to the estimate it is on if the training does not fit without and less is
+    needed with it.
+    """
     model = model or anatomy.of_path(spec.model.path)
     device = device or chosen(spec.model.device)
     rows = rows or Rows(spec.training.per_device_train_batch_size, _longest(spec))
+    if spec.training.gradient_checkpointing == "auto":
+        kept = estimate(with_checkpointing(spec, False), rows=rows, model=model, device=device)
+        found = kept
+        if kept.verdict != "fits" and spec.adapter.type not in _NO_CHECKPOINTING:
+            twice = estimate(with_checkpointing(spec, True), rows=rows, model=model, device=device)
+            found = min(kept, twice, key=lambda one: one.total_bytes)
+        return replace(found, without_checkpointing_bytes=kept.total_bytes)
     width = _WIDTH.get(spec.model.dtype, 4 if device.kind == "cpu" else 2)
     found = learned(spec.adapter, model)
     kept, temporary = activation_bytes(spec, model, rows, width, found)
@@ -91,7 +106,13 @@ def estimate(
         "logits": logits + head,
         "framework": int(_FRAMEWORK[device.kind]),
     }
-    return Estimate({name: math.ceil(parts[name]) for name in PARTS}, device.available_bytes, device.name, found)
+    whole = {name: math.ceil(parts[name]) for name in PARTS}
+    return Estimate(whole, device.available_bytes, device.name, found, spec.training.gradient_checkpointing is True)
+
+
+def with_checkpointing(spec: Spec, on: bool) -> Spec:
+    training = spec.training.model_copy(update={"gradient_checkpointing": on})
+    return spec.model_copy(update={"training": training})
 
 
 def _longest(spec: Spec) -> int:

@@ -106,7 +106,7 @@ def _steps(spec: Spec, found: Estimate, device: Device, rows: Rows | None) -> It
         yield _Step(price, "slower", {"training.per_device_train_batch_size": smaller,
                                       "training.gradient_accumulation_steps": sums})  # fmt: skip
         price += 0.25
-    if not training.gradient_checkpointing and spec.adapter.type != "prefix":
+    if training.gradient_checkpointing is False and spec.adapter.type != "prefix":
         yield _Step(1.5, "third_slower", {"training.gradient_checkpointing": True})
     if device.kind == "cuda" and training.optim.startswith("adamw_torch") and found.parts["optimizer"] > 2**20:
         yield _Step(1.2, "rounded_optimizer", {"training.optim": "adamw_8bit"})

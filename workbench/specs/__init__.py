@@ -44,8 +44,10 @@ def check(model: type[_Model], nested: Mapping[str, Any]) -> _Model:
 def _explain(model: type[BaseModel], error: ValidationError) -> UserError:
     """The first problem as one sentence with the knob, the value and what is allowed."""
     first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
     known = {item.path: item for item in knobs(model)}
+    places = [".".join(str(part) for part in first["loc"][:end]) for end in range(len(first["loc"]), 0, -1)]
+    # Behind a knob of several kinds stands the kind that did not take the value.
+    path = next((place for place in places if place in known), places[0])
     if first["type"] == "extra_forbidden":
         return UserError("spec.unknown_knob", path=path, nearest=nearest(path, known))
     if path not in known:  # a section given as a plain value

@@ -90,7 +90,7 @@ RULES: tuple[Rule, ...] = (
     Rule("no_tokens", "adapter.token_indices", ("adapter.type",),
          lambda of: of("adapter.type") == "trainable_tokens" and not str(of("adapter.token_indices")).strip()),
     Rule("prefix_checkpointing", "training.gradient_checkpointing", ("adapter.type",),
-         lambda of: of("adapter.type") == "prefix" and of("training.gradient_checkpointing")),
+         lambda of: of("adapter.type") == "prefix" and of("training.gradient_checkpointing") is True),
     Rule("full_rate", "training.learning_rate", ("adapter.type",),
          lambda of: of("adapter.type") in _BASE_LEARNS and of("training.learning_rate") >= 2e-4, refuses=False),
     # -- model and device -------------------------------------------------------------------------------------------

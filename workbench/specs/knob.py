@@ -100,6 +100,10 @@ class Knob:
         high = "" if self.maximum is None else f"{self.maximum:.10g}"
         return f"{low} … {high}".strip() if low or high else self.kind
 
+    def written(self, value: Any) -> Any:
+        """A value as the field shows it: of a choice that is a switch as well, true and false are words."""
+        return str(value).lower() if self.kind == "choice" and isinstance(value, bool) else value
+
     def shown(self, values: dict[str, Any]) -> bool:
         """Whether the form shows it, given the values of the other knobs by path."""
         if not self.when:
@@ -145,6 +149,9 @@ def _describe(path: str, field: FieldInfo) -> Knob:
 def _kind(annotation: Any) -> tuple[Literal["int", "float", "bool", "str", "choice"], tuple[str, ...]]:
     if get_origin(annotation) is Literal:
         return "choice", tuple(str(value) for value in get_args(annotation))
+    if get_origin(annotation) in (Union, types.UnionType) and bool in get_args(annotation):
+        named = [choice for part in get_args(annotation) if part is not bool for choice in _kind(part)[1]]
+        return "choice", (*named, "true", "false")
     if get_origin(annotation) in (Union, types.UnionType):
         annotation = next(part for part in get_args(annotation) if part is not type(None))
     names = {int: "int", float: "float", bool: "bool", str: "str"}

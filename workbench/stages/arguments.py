@@ -25,6 +25,8 @@ def arguments(spec: Spec, run_dir: Path, device: torch.device, dtype: torch.dtyp
     training = spec.training
     received = [item.path for item in knobs(TrainingSection) if item.receiver in _RECEIVERS]
     given = {name: getattr(training, name) for name in received if name not in _OURS}
+    # `auto` is settled when a run begins (train/expected.py); a trainer built by itself goes without.
+    given["gradient_checkpointing"] = training.gradient_checkpointing is True
     # What a form writes as 0, -1 or an empty box, the libraries write as None.
     given |= {
         "neftune_noise_alpha": training.neftune_noise_alpha or None,

@@ -23,7 +23,7 @@ from workbench.runs import Run, utc_now
 from workbench.specs import Spec, conflicts, flatten, to_mapping
 from workbench.train import guard, memory_retry, room, rows, vocabulary
 from workbench.train import resume as resuming
-from workbench.train.expected import expected_bytes
+from workbench.train.expected import expected_bytes, settled
 from workbench.train.heart import Heart
 from workbench.train.log import RunLog, libraries_logged
 from workbench.train.progress import OnProgress, Progress
@@ -100,6 +100,7 @@ def _train(
     held_out = rows.render_all(records.held_out, tokenizer, spec, log, run.home) if records.held_out else []
     base = replace(hub.load(spec.model), tokenizer=tokenizer)
     abilities.check(flatten(to_mapping(spec, all_values=True)), str(base.device))
+    spec = settled(run, spec, rendered, base, log)
     heart.note(estimated_memory_bytes=expected_bytes(spec, rendered, base))
     pieces = run.stored_state().get(memory_retry.PIECES, 1)
     with _threads(spec, base), hub.held(base):

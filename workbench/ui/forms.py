@@ -103,7 +103,7 @@ class Form:
         clashes = self._clashes(self._own({"stage": self.stage} | whole)) or {}
         return [
             gr.update(
-                value=whole[path],
+                value=item.written(whole[path]),
                 visible=self.visible(path, whole),
                 **self._look(item, whole[path], clash=clashes.get(path)),
             )
@@ -203,7 +203,8 @@ def build(
     def put(some: Iterable[Knob]) -> None:
         with gr.Row(elem_classes=["wb-fields"]):
             for item in some:
-                made[item.path] = field(item, t, value=now[item.path], visible=form.visible(item.path, now))
+                value, visible = item.written(now[item.path]), form.visible(item.path, now)
+                made[item.path] = field(item, t, value=value, visible=visible)
 
     put(item for item in items.values() if item.basic)
     for fold in dict.fromkeys(item.fold for item in items.values()):

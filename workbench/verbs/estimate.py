@@ -30,10 +30,21 @@ def _text(document: dict[str, Any], t: Translate) -> str:
     rows.append([t("cli.estimate.total"), byte_text(document["total_bytes"])])
     rows.append([t("cli.estimate.available"), byte_text(document["available_bytes"])])
     lines = [table(rows), "", t(f"ui.live.verdict_{document['verdict']}")]
+    if document["without_checkpointing_bytes"] is not None:
+        needed = byte_text(document["without_checkpointing_bytes"])
+        lines.append(t(f"ui.live.{checkpointing(document)}", needed=needed))
     for remedy in document["remedies"]:
         overrides = " ".join(f"{path}={_plain(value)}" for path, value in remedy["overrides"].items())
         lines.append(t("cli.estimate.remedy", overrides=overrides, total=byte_text(remedy["total_bytes"])))
     return "\n".join(lines)
+
+
+def checkpointing(document: dict[str, Any]) -> str:
+    """Which sentence tells what gradient checkpointing was left to: the last part of its key."""
+    if document["gradient_checkpointing"]:
+        return "checkpointing_on"
+    fits = document["verdict"] == "fits"
+    return "checkpointing_off" if fits else "checkpointing_useless"
 
 
 def _plain(value: Any) -> str:

@@ -108,8 +108,12 @@
         el("div", { class: "wb-line" }, el("h3", { text: t("memory_title") }), el("span", { class: `wb-chip wb-verdict-${verdict}`, id: "plan-verdict", text: t(`verdict_${verdict}`) }), el("span", { class: "wb-gap" }),
           el("span", { class: "wb-soft", text: t("memory_of", { total: bytes(total), available: bytes(available) }) })),
         bar, legend,
+        ...(plan.without_checkpointing_bytes === null ? [] : [el("p", { class: "wb-soft", id: "plan-checkpointing", text: this.checkpointing(plan) })]),
         ...(plan.data ? [] : [el("p", { class: "wb-soft", text: t("memory_upper") })]),
         ...(remedies.length ? [el("p", {}, t("make_it_fit"), " "), el("div", { class: "wb-remedies" }, ...remedies.map((remedy) => this.remedy(remedy)))] : []));
+    }
+    checkpointing({ gradient_checkpointing: on, verdict, without_checkpointing_bytes: needed }) {
+      return on ? t("checkpointing_on", { needed: bytes(needed) }) : t(verdict === "fits" ? "checkpointing_off" : "checkpointing_useless");
     }
     remedy(remedy) {
       const shown = Object.entries(remedy.overrides).map(([path, value]) => `${path}=${value}`).join(" ");
