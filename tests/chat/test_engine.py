@@ -3,6 +3,7 @@
 import random
 import shutil
 import threading
+import time
 
 import numpy
 import pytest
@@ -410,7 +411,10 @@ def test_text_comes_about_ten_times_a_second_and_never_with_half_a_character(eng
 
     monkeypatch.setattr(module, "UPDATE_SECONDS", 0.0)
     options = {"max_tokens": 60, "temperature": 3.0}
+    began = time.time()
     deltas = list(engine.compare("你好", ["base"], options, section(tiny_model("qwen3"))))
+    times = [delta.when for delta in deltas]
+    assert began <= times[0] and times == sorted(times) and times[-1] <= time.time()
     assert len(deltas) > 20 and not any(delta.text.endswith("\ufffd") for delta in deltas[:-1])
     monkeypatch.setattr(module, "UPDATE_SECONDS", 3600.0)
     deltas = list(engine.compare("你好", ["base"], options, section(tiny_model("qwen3"))))

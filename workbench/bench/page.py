@@ -1,4 +1,4 @@
-"""The chat in a real browser: from Enter to the first token, and what eight streaming columns cost the page.
+"""The chat in a real browser: from Enter to the first token.
 
 Needs Playwright and Chromium (`pip install -e '.[test]'`). The server is a process of its own, as a user starts it.
 """
@@ -22,7 +22,6 @@ from typing import Any
 
 from workbench.errors import UserError
 
-_SECONDS = 5.0
 # Milliseconds from the key to the first token painted, measured inside the page. An <em> says that it is awaited.
 _FIRST_TOKEN = """() => new Promise((resolve) => {
   const turns = document.querySelectorAll('.wb-turn').length;
@@ -42,28 +41,9 @@ _FIRST_TOKEN = """() => new Promise((resolve) => {
 
 
 def compare(rounds: int = 7) -> dict[str, Any]:
-    """First token in milliseconds (min, median), and with eight columns: share of a core, updates a second, lag."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise UserError("bench.no_browser") from None
-    chromium = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )  # noqa: E501
-    if chromium is None:
-        raise UserError("bench.no_browser")
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "workspace"
-        _babbler(home)
-        with _served(home) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1900, "height": 1000})
-            page.goto(f"{address}/en/#chat")
-            page.locator("#chat-question textarea").wait_for(timeout=60_000)
-            try:
-                return {"first_token_ms": _first_token(page, rounds), "eight_columns": _eight(page)}
-            finally:
-                browser.close()
+    """First token in milliseconds (min, median)."""
+    with tempfile.TemporaryDirectory() as folder, opened(Path(folder) / "workspace") as page:
+        return {"first_token_ms": _first_token(page, rounds)}
 
 
 def _first_token(page: Any, rounds: int) -> dict[str, float]:
@@ -80,79 +60,26 @@ def _first_token(page: Any, rounds: int) -> dict[str, float]:
     return {"min": min(times), "median": statistics.median(times)}
 
 
-def _eight(page: Any) -> dict[str, float]:
-    """All columns babble up to the end of the model's window meanwhile."""
-    columns = page.locator("#chat-columns input")
-    for number in range(7):
-        columns.fill(f"babbler@{1 + number / 100}")
-        page.keyboard.press("Enter")
-        page.locator("#chat-question textarea").focus()
-    page.locator('.wb-head[data-slot="7"]').wait_for(timeout=30_000)
-    page.locator("#chat-clear").click()
-    page.locator("#chat-options").get_by_role("button").first.click()
-    page.locator("#chat-max-tokens input").fill("20000")
-    box = page.locator("#chat-question textarea")
-    box.fill("Tell me a story.")
-    box.press("Enter")
-    page.wait_for_function(  # the first adapter imports PEFT
-        """() => document.querySelector('.wb-answer[data-slot="7"] .wb-said')?.innerText.length > 10""", timeout=120_000
-    )
-    before, began = _browser_seconds(), time.monotonic()
-    updates = page.evaluate(
-        """(seconds) => new Promise((resolve) => {
-          let count = 0;
-          const observer = new MutationObserver(() => { count += 1; });
-          observer.observe(document.querySelector('.wb-turns'), { childList: true, subtree: true });
-          setTimeout(() => { observer.disconnect(); resolve(count); }, seconds * 1000);
-        })""",
-        _SECONDS,
-    )
-    spent, seconds = _browser_seconds() - before, time.monotonic() - began
-    still = page.locator(".wb-answer[data-state=writing]").count()
-    page.locator("#chat-stop").click()
-    page.wait_for_function("() => !document.querySelector('.wb-answering')", timeout=60_000)
-    return {
-        "browser_share_of_a_core": spent / seconds,
-        "updates_per_second": updates / seconds,
-        "columns_still_writing": still,
-    }
-
-
-def _browser_seconds() -> float:
-    """CPU seconds of all processes of the browsers that this process started, drawing included."""
-    import psutil
-
-    total = 0.0
-    for child in psutil.Process().children(recursive=True):
+@contextmanager
+def opened(home: Path) -> Iterator[Any]:
+    """The chat tab of a server over this workspace, in Chromium. Raises UserError where there is no browser."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise UserError("bench.no_browser") from None
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next((path for name in names if (path := shutil.which(name))), None)
+    if chromium is None:
+        raise UserError("bench.no_browser")
+    with _served(home) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1900, "height": 1000})
+        page.goto(f"{address}/en/#chat")
+        page.locator("#chat-question textarea").wait_for(timeout=60_000)
         try:
-            if "chrom" in child.name():
-                times = child.cpu_times()
-                total += times.user + times.system
-        except psutil.Error:  # it ended meanwhile
-            continue
-    return total
-
-
-def _babbler(home: Path) -> None:
-    """A run whose adapter was never trained: it answers at great length."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    from workbench import presets, runs
-    from workbench.specs import parse
-
-    home.mkdir(parents=True)
-    run = runs.create(home, parse({}), name="babbler")
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(presets.embedded_model())
-    tuned = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM"))
-    with torch.no_grad():
-        for parameter in tuned.parameters():
-            if parameter.requires_grad:
-                parameter.add_(torch.randn_like(parameter) * 0.3)
-    tuned.save_pretrained(run.adapter_path)
-    run.own("finished")
+            yield page
+        finally:
+            browser.close()
 
 
 @contextmanager

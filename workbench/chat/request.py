@@ -36,6 +36,7 @@ class Delta:
     step: int | None = None  # of the run whose live weights answer
     prompt: int | None = 0  # which of several prompts; None: this column cannot answer any of them
     base: str = ""  # folder of the model whose tokens these are; empty for a remote one
+    when: float = 0.0  # the last of these tokens was there, UTC seconds
 
     @property
     def error(self) -> str | None:

@@ -67,6 +67,6 @@ class Telling:
         self._request.news.put(
             Delta(
                 cell.column, text, bool(finish), None, len(ids), seconds, self._first, cell.cut, finish,
-                len(cell.ids), scored, cell.step, cell.prompt, str(self._base.path),
+                len(cell.ids), scored, cell.step, cell.prompt, str(self._base.path), time.time(),
             )
         )  # fmt: skip

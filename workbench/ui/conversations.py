@@ -49,6 +49,7 @@ class Answer:
     base: str = ""  # folder of the model whose tokens these are
     own: tuple[tuple[str, Any], ...] = ()  # sampling options in which this column differed from the others
     edited: bool = False
+    when: float = 0.0  # its last token was there, UTC seconds; of an answer that is being made
 
 
 @dataclass(slots=True, eq=False)
@@ -301,9 +302,12 @@ def _after(number: int | None, turn: Turn) -> list[tuple[int | None, Turn, bool]
     return [(number, following, place == turn.chosen) for place, following in enumerate(turn.following)]
 
 
+_NOT_KEPT = ("scored", "own", "when")
+
+
 def _row_of(answer: Answer) -> dict[str, Any]:
     """Without what it has by default and without its tokens, which are ten times as long as its text."""
-    row = {each.name: getattr(answer, each.name) for each in fields(Answer) if each.name not in ("scored", "own")}
+    row = {each.name: getattr(answer, each.name) for each in fields(Answer) if each.name not in _NOT_KEPT}
     blank = asdict(Answer())
     row = {name: value for name, value in row.items() if name == "text" or value != blank[name]}
     return row | ({"own": dict(answer.own)} if answer.own else {})

@@ -95,6 +95,7 @@ def _answer(
                     scored=old.scored + delta.scored,
                     base=delta.base or old.base,
                     own=tuple(sorted(talk.overrides.get(name, {}).items())),
+                    when=delta.when,
                 ),
             )
     except Exception as error:

@@ -112,6 +112,7 @@ class Drawing:
             "state": "none" if answer is None else "done" if answer.done else "writing",
             "error": answer.error if answer else "",
             "figures": figures(answer, self.t) if answer else "",
+            "when": answer.when if answer else 0.0,
             "can_go_on": bool(answer and answer.done and answer.text and answer.base and not answer.error
                               and answer.finish in ("length", "cancelled")) or bool(answer and answer.edited),
         }  # fmt: skip

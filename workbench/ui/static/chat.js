@@ -110,6 +110,7 @@
       this.busy(news.answering);
       if (news.problem) this.say(news.problem);
       if (low) this.scroll.scrollTop = this.scroll.scrollHeight;
+      this.root.dispatchEvent(new CustomEvent("drawn", { detail: news }));  // who measures how late words are
     }
 
     busy(answering) {
