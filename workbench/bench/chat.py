@@ -1,7 +1,7 @@
 """Columns of a model in the embedded one's shape, timed: several in one batch against one, and PEFT's own mixed batch.
 
-Everything runs in one thread and is timed by that thread's own clock: on a shared machine the wall clock tells more
-about its other guests.
+On a CPU everything runs in one thread and is timed by that thread's own clock: on a shared machine the wall clock tells
+more about its other guests. An accelerator is timed by the wall, once it has done what it was given.
 """
 
 from __future__ import annotations
@@ -22,33 +22,39 @@ _COLUMNS: dict[str, list[int | None]] = {
 }  # fmt: skip
 
 
-def compare(rounds: int = 7) -> dict[str, Any]:
-    """CPU milliseconds per token by columns (smallest and median of rounds taken in turn); ratios to one column."""
+def compare(rounds: int = 7, device: str = "cpu") -> dict[str, Any]:
+    """Milliseconds per token by columns (smallest and median of rounds taken in turn); ratios to one column.
+
+    device: a torch device's name, or "auto" for the accelerator where there is one.
+    """
     import torch
 
+    where = torch.device(device) if device != "auto" else _accelerator()
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return _measured(Path(folder), rounds)
+            return _measured(Path(folder), rounds, where)
     finally:
         torch.set_num_threads(before)
 
 
-def _measured(folder: Path, rounds: int) -> dict[str, Any]:
+def _measured(folder: Path, rounds: int, device: Any) -> dict[str, Any]:
+    import torch
+
     from workbench.models import matrices
     from workbench.models.adapters import AdapterRef, attach, read_config
     from workbench.models.generate import Sampling, generate
     from workbench.models.trees import tree
 
-    model = _model()
+    model, clock = _model().to(device), _clock(device)
     our_tree, peft_tree, own, ids, read = tree(model), tree(model), [], [], []
     for number in range(3):
         path = _adapter(model, folder / str(number))
         config = read_config(path)
-        began = time.thread_time()
+        began = clock()
         own.append(matrices.read(our_tree, path, config, str(number)))
-        read.append((time.thread_time() - began) * 1e3)
+        read.append((clock() - began) * 1e3)
         peft_tree, adapter = attach(peft_tree, AdapterRef(str(number), path))
         ids.append(adapter)
 
@@ -58,25 +64,24 @@ def _measured(folder: Path, rounds: int) -> dict[str, Any]:
         generate(our_tree, _Tokenizer, [_PROMPT] * len(columns), **options)
 
     def pefts(columns: list[int | None]) -> None:
-        import torch
-
         options: dict[str, Any] = {"max_new_tokens": TOKENS, "min_new_tokens": TOKENS, "do_sample": False}
         if len(columns) > 1:
             options["adapter_names"] = ["__base__" if item is None else ids[item] for item in columns]
         else:
             peft_tree.set_adapter(ids[columns[0]], inference_mode=True)
         with torch.inference_mode():
-            peft_tree.generate(input_ids=torch.tensor([_PROMPT] * len(columns)), pad_token_id=0, **options)
+            prompts = torch.tensor([_PROMPT] * len(columns), device=device)
+            peft_tree.generate(input_ids=prompts, pad_token_id=0, **options)
 
     ways: dict[str, tuple[Callable[[list[int | None]], None], str]] = {name: (ours, name) for name in _COLUMNS}
     ways |= {f"peft: {name}": (pefts, name) for name in ("one adapter", "base + 3")}
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):  # the first warms up
         for name, (run, columns) in ways.items():
-            began = time.thread_time()
+            began = clock()
             run(_COLUMNS[columns])
             if number:
-                times[name].append((time.thread_time() - began) / TOKENS * 1e3)
+                times[name].append((clock() - began) / TOKENS * 1e3)
     one = times["one adapter"]
     return {
         "ms_per_token": {name: {"min": min(row), "median": statistics.median(row)} for name, row in times.items()},
@@ -88,6 +93,26 @@ def _measured(folder: Path, rounds: int) -> dict[str, Any]:
         ),
         "attach_ms": read,
     }
+
+
+def _accelerator() -> Any:
+    import torch
+
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+def _clock(device: Any) -> Callable[[], float]:
+    """Seconds: this thread's own on a CPU, the wall's after everything is done on an accelerator."""
+    import torch
+
+    if device.type == "cpu":
+        return time.thread_time
+
+    def done() -> float:
+        torch.accelerator.synchronize()
+        return time.perf_counter()
+
+    return done
 
 
 class _Tokenizer:

@@ -123,6 +123,8 @@ class _Decoder:
         takes = inspect.signature(self.model.forward).parameters
         if "logits_to_keep" in takes:
             self._options["logits_to_keep"] = 1
+        # transformers 5.24 calls it `cache`; before that, and in a model's own code, it has the older name.
+        self._cache_name = "cache" if "cache" in takes else "past_key_values"
         self._mask = self._positions = None
         if any(padding):  # without a mask attention takes its fast path
             self._mask = torch.tensor([[0] * pad + [1] * (longest - pad) for pad in padding], device=self.device)
@@ -153,7 +155,7 @@ class _Decoder:
         text = tree.word_embeddings(self._ids)  # (1, T, H)
         virtual = tree.get_prompt(batch_size=1).to(text.dtype)
         result = self.model(inputs_embeds=torch.cat([virtual, text], dim=1), **self._options)
-        self._cache = result.past_key_values
+        self._cache = result[self._cache_name]
         return result.logits[:, -1]
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -171,8 +173,8 @@ class _Decoder:
             options["attention_mask"] = self._mask
         if self._positions is not None:
             options["position_ids"] = self._positions
-        result = self.model(input_ids=ids, past_key_values=self._cache, **options)
-        self._cache = result.past_key_values
+        result = self.model(input_ids=ids, **{self._cache_name: self._cache}, **options)
+        self._cache = result[self._cache_name]
         return result.logits[:, -1]
 
 
