@@ -1,7 +1,7 @@
 """The data bench measures both sides on the same rows."""
 
 from workbench.bench.data import compare, generate
-from workbench.data.quality import inspect
+from workbench.data.survey import inspect
 
 
 def test_the_generated_file_is_alpaca_and_the_same_for_a_seed(tmp_path):

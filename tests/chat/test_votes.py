@@ -139,7 +139,7 @@ def test_votes_and_edits_become_preference_rows_and_what_is_left_out_is_counted(
     }
     assert [row["rejected"][0]["content"] for row in lines[2:4]] == ["1", "2"]
     assert lines[4]["chosen"] == [{"role": "assistant", "content": "2"}]
-    from workbench.data.quality import inspect
+    from workbench.data.survey import inspect
 
     report, _ = inspect(home / written["path"])
     assert (report.kind, report.rows_good, report.rows_bad) == ("preference", 5, 0)

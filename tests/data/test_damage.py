@@ -7,7 +7,7 @@ import pytest
 from test_formats import CASES
 
 from workbench.data.convert import convert
-from workbench.data.quality import inspect
+from workbench.data.survey import inspect
 from workbench.errors import UserError
 
 _JUNK = [None, 1, 1.5, True, "", [], {}, [None], {"a": 1}, ["a"], [["a", "b"]], [{}], [{"role": "user"}], "\x00",

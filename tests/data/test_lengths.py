@@ -1,9 +1,16 @@
 """Token figures of a file, and what training and evaluation rows share."""
 
-from workbench.data.lengths import token_statistics
+from workbench.data.lengths import measure
+from workbench.data.load import Item
 from workbench.data.overlap import overlapping
+from workbench.data.reading import Seeing
 from workbench.data.records import Conversation, Message
 from workbench.data.render import render
+
+
+def figures(talks, first, tokenizer, limit):
+    items = [Item(row, None, talk, None, None, None) for row, talk in enumerate(talks, first)]
+    return measure(items, tokenizer, Seeing(None, None, limit)).statistics()
 
 
 def test_figures_count_whole_rows_and_what_the_cut_costs(byte_tokenizer):
@@ -11,7 +18,7 @@ def test_figures_count_whole_rows_and_what_the_cut_costs(byte_tokenizer):
     talks.append(Conversation((Message("user", "q"), Message("assistant", "a", weight=0.0))))
     lengths = [len(render(talk, byte_tokenizer, 10_000).input_ids) for talk in talks[:3]]
     limit = lengths[1]
-    found = token_statistics(talks, [5, 6, 7, 8], byte_tokenizer, limit)
+    found = figures(talks, 5, byte_tokenizer, limit)
     assert found["tokens"]["max"] == lengths[2] and found["rows"] == 4
     assert (found["truncated"], found["truncated_percent"]) == (1, 25.0)
     assert found["untrained"] == [8] and found["refused"] == []
@@ -21,7 +28,7 @@ def test_figures_count_whole_rows_and_what_the_cut_costs(byte_tokenizer):
 
 def test_a_row_whose_answer_lies_behind_the_cut_is_listed(byte_tokenizer):
     talk = Conversation.of(("user", "long " * 50), ("assistant", "a"))
-    found = token_statistics([talk], [3], byte_tokenizer, 20)
+    found = figures([talk], 3, byte_tokenizer, 20)
     assert found["untrained"] == [3] and found["trained_lost_percent"] == 100.0
 
 

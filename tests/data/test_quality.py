@@ -8,8 +8,9 @@ import pytest
 from workbench.data import suspects
 from workbench.data.load import load
 from workbench.data.overlap import overlapping
-from workbench.data.quality import Watch, fingerprint, inspect
+from workbench.data.quality import Watch, fingerprint
 from workbench.data.records import Conversation
+from workbench.data.survey import inspect
 from workbench.locales import catalogue
 
 

@@ -229,3 +229,9 @@ def test_a_reading_of_unknown_options_is_refused():
     for options in ({"form": "alpaca"}, {"map": ["prompt"]}):
         with pytest.raises(UserError):
             Reading.of(options)
+
+
+def test_rows_that_all_ask_the_same_are_compared_in_parts_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.data.numbers._SORTED_AT_ONCE", 8)
+    path = lines(tmp_path / "a.jsonl", *[json.dumps({"query": "q", "response": f"a {n}"}) for n in range(40)])
+    assert [(item.code, item.count) for item in opened(path).report.warnings][:1] == [("conflicting_answers", 40)]

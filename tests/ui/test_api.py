@@ -34,7 +34,7 @@ CONTRACT = {
     "chat": ["prompt", "adapters", "options"],
     "compare": ["prompt", "adapters", "options"],
     "vote": ["columns", "prompt", "answers", "winner", "options"],
-    "inspect": ["file"],
+    "inspect": ["file", "options"],
     "convert": ["file", "to", "options"],
     "preview": ["file", "row", "options"],
 }

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from workbench.data import targets, writers
+from workbench.data import sources, targets, writers
 from workbench.data.load import iter_records
 from workbench.data.overlap import beside
 from workbench.data.quality import Watch
 from workbench.data.report import Report
-from workbench.data.rows import RowError, Rows
+from workbench.data.rows import RowError, Rows, telling
 from workbench.errors import UserError
+
+if TYPE_CHECKING:
+    from workbench.data.reading import Reading
+    from workbench.data.sources import Source
+
+
+def convert_sources(
+    found: Sequence[Source], reading: Reading, out: str | Path, to: str, *, every_turn: bool = False,
+    tell: Callable[[float | None, int], None] | None = None, name: str = "",
+) -> Report:  # fmt: skip
+    """`convert` of what a box, a client or a command line names; name: what a refusal calls it."""
+    reading = reading.over(found)
+    rows = sources.read(found, reading.encoding)
+    rows.name = name or rows.name
+    if tell is not None:
+        rows = telling(rows, tell)
+    watch = Watch(beside(found[0].path) if len(found) == 1 else None)
+    return convert(rows, out, to, every_turn=every_turn, watch=watch, **reading.converting)
 
 
 def convert(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.data.numbers import SPILLED_ROWS, Numbers
 from workbench.data.quality import histogram
-from workbench.data.records import Record
 from workbench.data.render import IGNORED, Rendered, render_many
 from workbench.errors import NoTrainableTokens, UserError
+
+if TYPE_CHECKING:
+    from workbench.data.load import Item
+    from workbench.data.reading import Seeing
 
 _ROWS_LISTED = 1000
 
@@ -81,11 +85,12 @@ class TokenLengths:
         }  # fmt: skip
 
 
-def token_statistics(
-    records: Iterable[Record], rows: Iterable[int], tokenizer: Any, max_length: int, *, template: str | None = None
-) -> dict[str, Any]:
-    """The figures of TokenLengths over all records; rows: where each came from."""
-    lengths = TokenLengths(max_length)
-    for row, result in zip(rows, render_many(records, tokenizer, max_length, template=template), strict=False):
-        lengths.add(row, result)
-    return lengths.statistics()
+def measure(items: Iterable[Item], tokenizer: Any, seeing: Seeing) -> TokenLengths:
+    """The lengths of all good items as they go by."""
+    lengths = TokenLengths(seeing.max_length)
+    good, ahead = itertools.tee(item for item in items if item.record is not None)
+    records = (item.record for item in ahead)
+    rendered = render_many(records, tokenizer, seeing.max_length, template=seeing.template)  # type: ignore[arg-type]
+    for item, result in zip(good, rendered, strict=True):
+        lengths.add(item.row, result)
+    return lengths

@@ -68,4 +68,6 @@ def grouped(key: Numbers, *others: Numbers) -> Iterator[tuple[Any, ...]]:
             for part, values in zip(parts, (chosen + at, *(block[chosen] for block in blocks)), strict=True):
                 part.append(values)
             at += len(blocks[0])
-        yield tuple(np.concatenate(part) if part else np.empty(0, np.int64) for part in parts)
+        whole = tuple(np.concatenate(part) if part else np.empty(0, np.int64) for part in parts)
+        if len(whole[0]):  # equal keys alone fill one part and leave the others empty
+            yield whole

@@ -6,18 +6,14 @@ import hashlib
 import unicodedata
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workbench.data import suspects
-from workbench.data.load import iter_records
 from workbench.data.numbers import SPILLED_ROWS, Numbers, grouped
-from workbench.data.overlap import HeldOut, beside
+from workbench.data.overlap import HeldOut
 from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text
-from workbench.data.repairs import Offers
-from workbench.data.report import Report, Warned
-from workbench.data.rows import Rows
+from workbench.data.report import Warned
 
 ROWS_LISTED = 1000  # per warning; the count goes on
 NEAR_COMPARED = 4000  # rows compared with each other for near duplicates: 0.3 ms each
@@ -188,26 +184,6 @@ class Watch:
             "languages_sampled": min(len(self._row), LANGUAGES_SAMPLED),
             "histograms": {"turns": _counted(self._turns), "characters": histogram(self._length.whole())},
         }
-
-
-def inspect(
-    path: str | Path | Rows,
-    *,
-    source: str | None = None,
-    mapping: Mapping[str, str] | None = None,
-    encoding: str | None = None,
-    repairs: Sequence[str] = (),
-) -> tuple[Report, dict[str, Any]]:
-    """The report of a file with its warnings, and the statistics; streamed, so a file of any size fits."""
-    scan = iter_records(path, source=source, mapping=mapping, encoding=encoding, repairs=repairs)
-    watch, offers = Watch(beside(path)), Offers()
-    for item in scan:
-        if item.record is None:
-            offers.add_bad(item.reason, item.value)
-        else:
-            offers.add(item.record, watch.add(item.row, item.record, item.value))
-    scan.report.warnings, scan.report.offers = watch.warnings(), offers.counts
-    return scan.report, watch.statistics()
 
 
 def histogram(numbers: Any, bins: int = _BINS) -> list[dict[str, float]]:

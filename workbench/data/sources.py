@@ -147,7 +147,7 @@ def _one(text: str, home: Path | str) -> list[Source]:
     named, pairs = text, ()
     if "@" in text and _found(text, home) is None:
         text, _, mapping = text.rpartition("@")
-        pairs = _kept(mapping.strip(), home)
+        pairs = kept_mapping(mapping.strip(), home)
     if hubs.is_hub(text):
         return [Source(text, weight, mapping=pairs, name=named)]
     path, mark, entry = text.partition("#")
@@ -163,7 +163,8 @@ def _one(text: str, home: Path | str) -> list[Source]:
     return [Source(str(place_of), weight, mapping=pairs, name=named)]
 
 
-def _kept(name: str, home: Path | str) -> tuple[tuple[str, str], ...]:
+def kept_mapping(name: str, home: Path | str) -> tuple[tuple[str, str], ...]:
+    """(role, column) pairs of a mapping in the workspace. Raises UserError, offering the nearest names."""
     from workbench.data import mapping
 
     known = mapping.saved(Path(home))

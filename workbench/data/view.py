@@ -9,22 +9,19 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from workbench.data import formats, sources
 from workbench.data.line_index import LineIndex
-from workbench.data.load import Item, Scan
-from workbench.data.overlap import beside
-from workbench.data.quality import Watch
+from workbench.data.load import Item
 from workbench.data.reading import Reading
 from workbench.data.records import Kind
-from workbench.data.repairs import Offers
 from workbench.data.report import Report
 from workbench.data.rows import Row, Rows
 from workbench.data.sources import Source
 from workbench.data.spool import Spool
+from workbench.data.survey import Survey, items_of_row
 
 Tell = Callable[[float | None, int], None]
 """(how much is done, rows so far); raises to end the work."""
@@ -42,15 +39,12 @@ class View:
     """
 
     def __init__(self, found: Sequence[Source], reading: Reading, folder: Path | str | None = None) -> None:
-        if not reading.mapping:  # `table.csv@name`
-            reading = replace(reading, mapping=sources.mapping_of(found))
-        self.sources, self.reading = tuple(found), reading
+        self._survey = Survey(found, reading)
+        self.sources, self.reading = tuple(found), self._survey.reading
         self._folder = folder
-        self._rows = sources.read(found, reading.encoding)
-        self._scan = Scan(self._rows, **_converting(reading))
-        self.report: Report = self._scan.report
-        self.watch, self._offers = Watch(beside(found[0].path) if len(found) == 1 else None), Offers()
-        self.statistics: dict[str, Any] = {}
+        self._rows = self._survey.rows
+        self.report: Report = self._survey.report
+        self.watch = self._survey.watch
         self.found: dict[str, array] = {}
         self.columns: dict[str, None] = {}  # of the first rows, in order; what can be mapped by hand
         self.scanned = 0
@@ -77,20 +71,19 @@ class View:
         finally:
             if isinstance(self.rows, Spool):
                 self.rows.finish()
-            self.report.warnings, self.report.offers = self.watch.warnings(), self._offers.counts
-            self.statistics = self.watch.statistics()
+            self._survey.finish()
 
     def _read(self, tell: Tell) -> None:
         self._rows.rows = self._passing(self._rows.rows, tell)
         gathers = {schema.slug for schema in formats.schemas() if schema.gathers}
-        for item in self._scan:
+        for item in self._survey:
             self._mark(item)
             if item.slug in gathers:
                 self._gathered.setdefault(item.row, []).append(item)
-            if item.record is None:
-                self._offers.add_bad(item.reason, item.value)
-            else:
-                self._offers.add(item.record, self.watch.add(item.row, item.record, item.value))
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        return self._survey.statistics
 
     def _passing(self, rows: Iterator[Row], tell: Tell) -> Iterator[Row]:
         """The raw rows on their way to the scan: written down where they must be, counted, and told of."""
@@ -197,16 +190,10 @@ class View:
     def iterate(self, numbers: Iterable[int]) -> Iterator[Item]:
         """`items`, one at a time."""
         for raw in self.rows.fetch_all(numbers):
-            value = raw.value
             if raw.row in self._gathered:
                 yield from self._gathered[raw.row]
-                continue
-            forced = self.reading.source or (dict(self.reading.mapping) and "mapped")
-            schema = None if raw.reason is not None or forced else formats.detect(value)
-            if schema is not None and schema.gathers:
-                yield Item(raw.row, raw.line, None, None, schema.slug, value)
-                continue
-            yield from Scan(Rows(iter([raw]), "", ""), **_converting(self.reading))
+            else:
+                yield from items_of_row(raw, self.reading)
 
     # -- looking for text ---------------------------------------------------------------------------------------------
 
@@ -222,11 +209,6 @@ class View:
 def _told(tell: Tell, fraction: float) -> bool:
     tell(fraction, 0)
     return False
-
-
-def _converting(reading: Reading) -> dict[str, Any]:
-    """What `Scan` needs once the rows are open."""
-    return {name: value for name, value in reading.arguments.items() if name != "encoding"}
 
 
 def _lines_of(found: Sequence[Source], rows: Rows) -> Path | None:

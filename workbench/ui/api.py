@@ -5,20 +5,23 @@ Gradio makes each endpoint's schema from its evaluated annotations: no `from __f
 
 import functools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from workbench import presets, runs
+from workbench.data import registry
 from workbench.errors import UserError
 from workbench.ui import files
+from workbench.ui.data.conversion import stem_of
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:
+    from workbench.data.sources import Source
     from workbench.ui.app import App
 
 COLUMNS_AT_MOST = 8
-_CONVERTING = ("container", "from", "encoding", "map", "repairs", "every_turn")
 _CONTAINERS = ("jsonl", "json", "csv", "tsv", "parquet", "jsonl.gz", "json.gz", "csv.gz", "tsv.gz")
 
 
@@ -128,20 +131,20 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
             error = t.error(delta.problem) if delta.problem else None
             yield {"column": delta.column, "text": delta.text, "done": delta.done, "error": error}
 
-    def inspect(file: dict | str) -> dict:
-        """What a data file holds: format, good and bad rows with reasons, statistics, warnings."""
-        from workbench.data.quality import inspect as examine
-
-        report, statistics = examine(files.readable(file, app.home))
-        return report.to_json(t.language) | {"statistics": statistics}
+    def inspect(file: dict | str, options: dict | None = None) -> dict:
+        """What a data file holds: format, good and bad rows with reasons, statistics, warnings.
+        file: an upload, or what the data tab's box takes. options: from, encoding, map, repair; with model, template
+        or max_length the statistics count tokens too."""
+        return inspected(app, file, options or {}, t.language)
 
     def preview(file: dict | str, row: int = 1, options: dict | None = None) -> dict:
-        """Row (from 1) of a data file as the model sees it. options: model, template, max_length."""
+        """Row (from 1) of a data file as the model sees it.
+        options: model, template, max_length, and as for `inspect` from, encoding, map, repair."""
         return preview_row(app, file, int(row), options or {})
 
     def convert(file: dict | str, to: str, options: dict | None = None) -> dict:
         """A data file in another schema or prompt style, as a file to download.
-        options: container (jsonl, json, csv, tsv, parquet, also .gz), from, encoding, map, repairs, every_turn."""
+        options: container (jsonl, json, csv, tsv, parquet, also .gz), from, encoding, map, repair, every_turn."""
         return converted(app, file, to, options or {})
 
     def vote(
@@ -182,47 +185,60 @@ def _compared(app: "App", prompt: str | list, columns: list[str], options: dict)
     yield from app.engine.compare(messages(prompt), columns, sampling, model)
 
 
+def inspected(app: "App", file: dict | str, options: dict, language: str) -> dict:
+    """The contract's report. Raises UserError for an unknown option and for what cannot be read."""
+    from workbench.data.reading import Reading, Seeing
+    from workbench.data.survey import inspect
+
+    reading, seeing = Reading.of(options, Seeing.NAMES, app.home), Seeing.asked(options)
+    tokenizer = app.hub.tokenizer(seeing.model) if seeing else None
+    report, statistics = inspect(sources_of(app, file), reading, seeing=seeing, tokenizer=tokenizer)
+    return report.to_json(language) | {"statistics": statistics}
+
+
 def converted(app: "App", file: dict | str, to: str, options: dict) -> dict:
     """A download. Raises UserError for an unknown schema, container or option, and when no row can be converted."""
-    from workbench.data.convert import convert
+    from workbench.data.convert import convert_sources
+    from workbench.data.reading import Reading
 
-    path = files.readable(file, app.home)
-    for name in options:
-        if name not in _CONVERTING:
-            raise UserError("ui.unknown_option", value=name, known=", ".join(_CONVERTING))
+    found, name = sources_of(app, file), called(file)
+    reading = Reading.of(options, ("container", "every_turn"), app.home)
     container = str(options.get("container", "jsonl"))
     if container not in _CONTAINERS:
         raise UserError("ui.unknown_option", value=container, known=", ".join(_CONTAINERS))
-    stem = files.shown_name(file, path).split(".")[0]
-    out = files.result_path(f"{stem}-{to}.{container}")
-    convert(
-        path,
-        out,
-        to,
-        source=options.get("from"),
-        encoding=options.get("encoding"),
-        mapping=options.get("map"),
-        repairs=options.get("repairs") or (),
-        every_turn=bool(options.get("every_turn")),
-    )
+    out = files.result_path(f"{stem_of(name)}-{to}.{container}")
+    convert_sources(found, reading, out, to, every_turn=bool(options.get("every_turn")), name=name)
     return files.download(out)
 
 
 def preview_row(app: "App", file: dict | str, row: int, options: dict) -> dict:
     """The contract's preview of one row. Raises UserError for a row that is bad or not there."""
-    from workbench.data.load import iter_records
+    from workbench.data.reading import Reading, Seeing
     from workbench.data.render import preview as paint
-    from workbench.specs import parse
+    from workbench.data.survey import item_of
 
-    path = files.readable(file, app.home)
-    name = files.shown_name(file, path)
-    spec = parse({"model.path": options.get("model", "embedded"), "data.max_length": options.get("max_length", 1024)})
-    count = 0
-    for item in iter_records(path):
-        count = max(count, item.row)
-        if item.row == row and item.record is None:
-            raise UserError("ui.bad_row", path=name, row=row, reason=item.reason)
-        if item.row == row:
-            tokenizer, template = app.hub.tokenizer(spec.model), options.get("template") or None
-            return paint(item.record, tokenizer, spec.data.max_length, template=template, row=row)
-    raise UserError("ui.row_out_of_range", path=name, count=count, row=row)
+    reading, seeing = Reading.of(options, Seeing.NAMES, app.home), Seeing.of(options)
+    item = item_of(sources_of(app, file), reading, row, called(file))
+    return paint(item.record, app.hub.tokenizer(seeing.model), seeing.max_length, template=seeing.template, row=row)
+
+
+def sources_of(app: "App", file: dict | str) -> list["Source"]:
+    """An upload or a file of the workspace; else what the data tab's box takes: `table.csv@mapping`, several, a hub."""
+    from workbench.data.sources import Source
+
+    try:
+        path = files.readable(file, app.home)
+    except UserError:
+        if not isinstance(file, str) or not file.strip():
+            raise
+        return app.opened.parse(file)
+    if path.name == registry.NAME and isinstance(file, str):
+        return app.opened.parse(file)
+    return [Source(str(path), name=called(file))]
+
+
+def called(file: dict | str) -> str:
+    """What the user calls it: an upload by its own name, not by the folder it was put in."""
+    if isinstance(file, dict):
+        return files.shown_name(file, Path(str(file.get("path"))))
+    return file

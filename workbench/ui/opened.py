@@ -145,6 +145,9 @@ class OpenedFiles:
                 raise UserError("dataset.outside", path=part.strip()[:200], home=self.home)
         found = sources.parse(what, self.home)
         sources.check_inside(found, self.home)
+        for source in found:  # a whole folder is data only where data are kept: the workspace has others
+            if Path(source.path).is_dir() and not Path(source.path).resolve().is_relative_to(self.folder.resolve()):
+                raise UserError("dataset.no_data_folder", path=source.name[:200], folder=self.folder)
         if not found:
             raise UserError("dataset.nothing_chosen")
         return found

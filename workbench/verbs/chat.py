@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.errors import UserError
-from workbench.verbs.preview import anchored, printable
-from workbench.verbs.terminal import Real, Terminal, Translate, Whole, existing, verb
+from workbench.verbs.reading import anchored
+from workbench.verbs.terminal import Real, Terminal, Translate, Whole, existing, printable, verb
 
 if TYPE_CHECKING:
     from workbench.chat.engine import Engine

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.errors import UserError
+from workbench.verbs.reading import reading_of, reading_options, sources_of
 from workbench.verbs.terminal import Terminal, Translate, verb, writing
 
 if TYPE_CHECKING:
@@ -16,11 +17,7 @@ if TYPE_CHECKING:
 
 
 def command(t: Translate, lang: str) -> click.Command:
-    from workbench.data import mapping as maps
     from workbench.data import styles
-    from workbench.data.repairs import NAMES
-
-    roles = " ".join(maps.ROLES)
 
     @verb(t, "convert", lang=lang)
     @click.argument("file", metavar="FILE")
@@ -28,27 +25,19 @@ def command(t: Translate, lang: str) -> click.Command:
     @click.option(
         "--to", "to", metavar="SCHEMA", required=True, help=t("cli.convert.to", styles=" ".join(styles.names()))
     )
-    @click.option("--from", "source", metavar="SLUG", default=None, help=t("cli.convert.source"))
-    @click.option("--encoding", default=None, help=t("cli.inspect.encoding"))
-    @click.option("--map", "assigned", metavar="ROLE=COLUMN", multiple=True, help=t("cli.convert.map", roles=roles))
-    @click.option(
-        "--repair", "repairs", metavar="NAME", multiple=True, help=t("cli.inspect.repair", names=" ".join(NAMES))
-    )
+    @reading_options(t)
     @click.option("--every-turn", is_flag=True, help=t("cli.convert.every_turn"))
     @click.option("--report", "report_to", metavar="R.json", default=None, help=t("cli.convert.report"))
     def convert(
-        terminal: Terminal, file: str, out: str, to: str, source: str | None, encoding: str | None,
-        assigned: tuple[str, ...], repairs: tuple[str, ...], every_turn: bool, report_to: str | None,
-    ) -> None:  # fmt: skip
-        from workbench.data.convert import convert as write
+        terminal: Terminal, file: str, out: str, to: str, every_turn: bool, report_to: str | None, **values: Any
+    ) -> None:
+        from workbench.data.convert import convert_sources
 
         if report_to and Path(report_to).absolute() == Path(out).absolute():
             raise UserError("cli.report_and_out", path=report_to)
-        mapping = maps.parse(assigned) or None
+        reading, found = reading_of(terminal, values), sources_of(terminal, file)
         try:
-            report = write(
-                file, out, to, source=source, mapping=mapping, encoding=encoding, every_turn=every_turn, repairs=repairs
-            )
+            report = convert_sources(found, reading, out, to, every_turn=every_turn, name=file)
         except UserError as error:
             if report := getattr(error, "report", None):  # no row could be written; the report says why
                 _tell(terminal, report, "", report_to)

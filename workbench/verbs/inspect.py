@@ -7,30 +7,25 @@ from typing import Any
 import click
 
 from workbench.errors import UserError
-from workbench.verbs.preview import printable
-from workbench.verbs.terminal import Terminal, Translate, verb
+from workbench.verbs.reading import reading_of, reading_options, seeing_of, seeing_options, sources_of, tokenizer_of
+from workbench.verbs.terminal import Terminal, Translate, printable, verb
 
 _BAD_SHOWN = 10
 
 
 def command(t: Translate, lang: str) -> click.Command:
-    from workbench.data.repairs import NAMES
-
     @verb(t, "inspect", lang=lang)
     @click.argument("files", metavar="FILE…", nargs=-1, required=True)
-    @click.option("--from", "source", metavar="SLUG", default=None, help=t("cli.inspect.source"))
-    @click.option("--encoding", default=None, help=t("cli.inspect.encoding"))
-    @click.option(
-        "--repair", "repairs", metavar="NAME", multiple=True, help=t("cli.inspect.repair", names=" ".join(NAMES))
-    )
-    def inspect(
-        terminal: Terminal, files: tuple[str, ...], source: str | None, encoding: str | None, repairs: tuple[str, ...]
-    ) -> None:
-        from workbench.data.quality import inspect as examine
+    @reading_options(t)
+    @seeing_options(t, model=None, max_length=None)
+    def inspect(terminal: Terminal, files: tuple[str, ...], **values: Any) -> None:
+        from workbench.data.survey import inspect as examine
 
+        reading, seeing = reading_of(terminal, values), seeing_of(values)
+        tokenizer = tokenizer_of(seeing)
         reports, errors = [], []
         for file in files:
-            report, statistics = examine(file, source=source, encoding=encoding, repairs=repairs)
+            report, statistics = examine(sources_of(terminal, file), reading, seeing=seeing, tokenizer=tokenizer)
             reports.append({"file": file, **report.to_json(terminal.lang), "statistics": statistics})
             errors.append(report.error(file))
         shown = "\n\n".join(_text(report, t) for report in reports)
@@ -60,6 +55,26 @@ def _text(report: dict[str, Any], t: Translate) -> str:
     for warning in report["warnings"]:
         rows = ", ".join(map(str, warning["rows"][:5])) + (" …" if warning["count"] > 5 else "")
         lines.append(t("cli.inspect.warning", message=warning["message"], rows=rows))
+    for name, count in report.get("offers", {}).items():
+        lines.append(t("cli.inspect.offer", name=name, count=count))
     for name, value in report["statistics"].items():
-        lines.append(t("cli.inspect.statistic", name=name, value=value))
+        if name not in ("histograms", "tokens"):
+            lines.append(t("cli.inspect.statistic", name=name, value=value))
+    if tokens := report["statistics"].get("tokens"):
+        lines += _tokens(tokens, t)
     return "\n".join(lines)
+
+
+def _tokens(figures: dict[str, Any], t: Translate) -> list[str]:
+    """Token lengths as the page says them, and the rows that would teach nothing."""
+    if not figures["rows"] and not figures["refused_count"]:
+        return [t("dataset.lengths.none")]
+    lines = [t("dataset.lengths.spread", **figures["tokens"])] if figures["rows"] else []
+    if figures["rows"]:
+        lines.append(t("dataset.lengths.cut", limit=figures["max_length"], count=figures["truncated"],
+                       percent=figures["truncated_percent"], lost=figures["trained_lost_percent"]))  # fmt: skip
+    for name in ("untrained", "refused"):
+        if count := figures[f"{name}_count"]:
+            rows = ", ".join(map(str, figures[name][:12])) + (" …" if count > 12 else "")
+            lines.append(f"{t(f'dataset.lengths.{name}', count=count)} {rows}")
+    return lines

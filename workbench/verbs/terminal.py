@@ -59,6 +59,11 @@ def _json(document: Any, encoding: str) -> str:
     return text
 
 
+def printable(text: str) -> str:
+    """Without characters that steer a terminal: a row's text could otherwise repaint the screen."""
+    return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def verb(t: Translate, name: str, *, lang: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a function a verb: it gets a Terminal first, then its own options. Its text is `cli.<name>.help`."""
 

@@ -5,22 +5,17 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from workbench.data import sources
-from workbench.data.rows import Row, Rows
 from workbench.errors import WorkbenchError
 from workbench.ui import forms
 from workbench.ui.data.chosen import Chosen
 from workbench.ui.data.progress import updates
 from workbench.ui.i18n import Texts
 from workbench.ui.tasks import Task
-
-_TOLD_ROWS = 512
 
 
 class Conversion:
@@ -80,17 +75,13 @@ class Conversion:
             yield self._written(*task.result, kept)
 
     def _write(self, how: list[Any], to: str, container: str, every_turn: bool, task: Task) -> tuple[Any, Path]:
-        from workbench.data.convert import convert
+        from workbench.data.convert import convert_sources
 
         file, *reading = how
-        read, found = self.chosen.reading(*reading), self.chosen.files.parse(file)
-        if not read.mapping:
-            read = replace(read, mapping=sources.mapping_of(found))
-        rows = told_of(sources.read(found, read.encoding), task)
         folder = Path(tempfile.mkdtemp(dir=self.chosen.files.exports))
         out = folder / f"{stem_of(file)}.{to.removesuffix('.jinja')}{container}"
-        arguments = {name: value for name, value in read.arguments.items() if name != "encoding"}
-        return convert(rows, out, to, every_turn=every_turn, **arguments), out
+        found, read = self.chosen.files.parse(file), self.chosen.reading(*reading)
+        return convert_sources(found, read, out, to, every_turn=every_turn, tell=task.tell), out
 
     def _written(self, report: Any, out: Path, kept: bool) -> list[Any]:
         files, shown = gr.skip(), out.name
@@ -122,20 +113,6 @@ def _bound(function: Any, kept: bool) -> Any:
 
 def _key(given: Any) -> tuple[Any, ...]:
     return ("convert", *(tuple(value) if isinstance(value, list) else value for value in given))
-
-
-def told_of(rows: Rows, task: Task) -> Rows:
-    """The same rows, which tell the task how far they are and end when it is stopped."""
-    inner = rows.rows
-
-    def passing() -> Iterator[Row]:
-        for row in inner:
-            if row.row % _TOLD_ROWS == 0:
-                task.tell(rows.fraction(), row.row)
-            yield row
-
-    rows.rows = passing()
-    return rows
 
 
 def stem_of(what: str) -> str:

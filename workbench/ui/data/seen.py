@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from workbench.data import styles
+from workbench.data.load import Item
+from workbench.data.reading import Seeing
 from workbench.data.view import View
 from workbench.errors import UserError, WorkbenchError
 from workbench.ui import forms
@@ -95,8 +96,9 @@ class Seen:
                 return f'<p class="wb-note">{forms.plain(self.t("dataset.part_help"))}</p>{raw}'
             return forms.problem(item.reason.text(self.t.language)) + raw
         try:
-            tokenizer = self.app.hub.tokenizer(model_of(model))
-            document = preview(item.record, tokenizer, int(max_length or 1024), template=template or None, row=item.row)
+            seeing = Seeing.of({"model": model, "template": template, "max_length": max_length})
+            tokenizer = self.app.hub.tokenizer(seeing.model)
+            document = preview(item.record, tokenizer, seeing.max_length, template=seeing.template, row=item.row)
         except Exception as error:
             return forms.problem(self.t.error(error)) + raw
         return token_html(document, self.t, control_tokens(tokenizer), covered=covered) + raw
@@ -111,7 +113,7 @@ class Seen:
             view = opened.ready()
             task = self.chosen.files.tasks.start(
                 _key(opened, *given[len(how) :]),
-                lambda task: self._measure(view, model, template, int(max_length or 1024), task),
+                lambda task: self._measure(view, model, template, max_length, task),
             )
         except WorkbenchError as error:
             yield [gr.update(visible=False), forms.problem(self.t.error(error)), gr.skip()]
@@ -130,19 +132,19 @@ class Seen:
             view.found[name] = rows
         yield [gr.update(visible=False), lengths_html(figures, self.t), self._choices(view)]
 
-    def _measure(self, view: View, model: str, template: str, max_length: int, task: Task) -> tuple[Any, Any]:
-        from workbench.data.lengths import TokenLengths
-        from workbench.data.render import render_many
+    def _measure(self, view: View, model: str, template: str, max_length: float, task: Task) -> tuple[Any, Any]:
+        from workbench.data.lengths import measure
 
         task.tell(None)
-        tokenizer = self.app.hub.tokenizer(model_of(model))
-        lengths, rows = TokenLengths(max_length), view.select(["good"]).tolist()
-        for at in range(0, len(rows), _ROWS_AT_ONCE):
-            task.tell(at / len(rows), at)
-            items = [item for item in view.iterate(rows[at : at + _ROWS_AT_ONCE]) if item.record is not None]
-            rendered = render_many([item.record for item in items], tokenizer, max_length, template=template or None)  # type: ignore[misc]
-            for item, result in itertools.zip_longest(items, rendered):
-                lengths.add(item.row, result)
+        seeing = Seeing.of({"model": model, "template": template, "max_length": max_length})
+        rows = view.select(["good"]).tolist()
+
+        def items() -> Iterator[Item]:
+            for at in range(0, len(rows), _ROWS_AT_ONCE):
+                task.tell(at / len(rows), at)
+                yield from view.iterate(rows[at : at + _ROWS_AT_ONCE])
+
+        lengths = measure(items(), self.app.hub.tokenizer(seeing.model), seeing)
         found = {"truncated": lengths.truncated, "untrained": lengths.untrained, "refused": lengths.refused}
         return lengths.statistics(), found
 
@@ -155,12 +157,6 @@ class Seen:
 
 def _key(opened: Opened, *how: Any) -> tuple[Any, ...]:
     return ("lengths", opened.key, *how)
-
-
-def model_of(path: str | None) -> Any:
-    from workbench.specs import parse
-
-    return parse({"model": {"path": (path or "").strip() or "embedded"}}).model
 
 
 def control_tokens(tokenizer: Any) -> frozenset[int]:
