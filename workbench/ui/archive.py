@@ -38,6 +38,11 @@ def router(app: App) -> APIRouter:
     def found(search: str = "", lang: str = "en") -> JSONResponse:
         return answer(lambda: kept.search(app.home, search[:200]), lang)
 
+    @routes.get("/there")
+    def there(id: str, lang: str = "en") -> JSONResponse:
+        """Whether anything stands in a conversation that a page shows: another tab may have deleted it."""
+        return answer(lambda: {"there": bool(app.conversations.get(id).turns)}, lang)
+
     @routes.post("/rename")
     def rename(id: str = Body(embed=True), title: str = Body(embed=True), lang: str = _LANG) -> JSONResponse:
         return answer(lambda: app.conversations.rename(id, title) or {}, lang)

@@ -108,5 +108,19 @@
     } catch (error) { chat.say(error.message); }
   } });
 
+  /* Another tab may have deleted what this one shows. */
+  async function look() {
+    const shown = chat.ownId();
+    if (document.hidden || !document.querySelector("#chat-talk .wb-turn")) return;
+    try {
+      const { there } = await ask(`archive/there?${new URLSearchParams({ id: shown, lang: page.language })}`);
+      if (there || shown !== chat.ownId()) return;
+      chat.follow();
+      chat.say(t("archive.gone"));
+    } catch { /* the server went away; the next look finds it again */ }
+  }
+  document.addEventListener("visibilitychange", look);
+  window.addEventListener("focus", look);
+
   window.workbench.mountArchive = (element) => new Archive(inside(element, "wb-archive"));
 })();
