@@ -56,3 +56,13 @@ def test_a_trial_begins_and_is_stopped_by_the_same_call(ask, monkeypatch):
         if thread.name == "trial":
             thread.join(5)
             assert not thread.is_alive()
+
+
+def test_a_slow_precision_is_noted_before_the_start(ask, monkeypatch):
+    from workbench.models import abilities
+
+    monkeypatch.setattr(abilities, "cpu_has_bf16", lambda: False)
+    (english,), (chinese,) = (ask(lang=lang, **{"model.dtype": "bfloat16", "model.device": "cpu"})["notes"]
+                              for lang in ("en", "zh"))  # fmt: skip
+    assert "two to three times" in english and "两到三倍" in chinese
+    assert ask(**{"model.device": "cpu"})["notes"] == []

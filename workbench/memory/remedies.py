@@ -11,7 +11,7 @@ from workbench.errors import WorkbenchError
 from workbench.memory.device import Device, chosen
 from workbench.memory.estimate import Estimate, Rows, estimate
 from workbench.memory.learned import BASE_WEIGHTS
-from workbench.models import anatomy
+from workbench.models import abilities, anatomy
 from workbench.specs import Spec, layered, parse, to_mapping
 
 MOST = 3
@@ -113,7 +113,8 @@ def _steps(spec: Spec, found: Estimate, device: Device, rows: Rows | None) -> It
     plain = spec.model.quantization == "none"
     writes = spec.adapter.type in BASE_WEIGHTS or spec.adapter.init_lora_weights in ("pissa", "olora")
     if spec.model.dtype == "float32" or (spec.model.dtype == "auto" and device.kind == "cpu"):
-        yield _Step(2.0, "half_numbers", {"model.dtype": "bfloat16"})
+        slow = bool(abilities.notes("bfloat16", device.kind))
+        yield _Step(3.5 if slow else 2.0, "slow_numbers" if slow else "half_numbers", {"model.dtype": "bfloat16"})
     if plain and not writes:
         yield _Step(2.5, "eight_bits", {"model.quantization": "int8"})
         yield _Step(3.0, "four_bits", {"model.quantization": "nf4"})

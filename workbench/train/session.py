@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from workbench import notices
 from workbench.errors import WorkbenchError
 from workbench.locales import LANGUAGES
+from workbench.memory.device import chosen
 from workbench.models import abilities
 from workbench.runs import Run, utc_now
 from workbench.specs import Spec, conflicts, flatten, to_mapping
@@ -94,6 +95,8 @@ def _train(
         if clash.refuses:
             raise clash.error
         log(f"note: {clash.error.text('en')}")
+    for note in abilities.notes(spec.model.dtype, chosen(spec.model.device).kind):
+        log(f"note: {note.text('en')}")
     records = rows.collect(run, spec, log)
     tokenizer = vocabulary.tokenizer_of(run, spec, hub)
     rendered = rows.render_all(records.records, tokenizer, spec, log, run.home)

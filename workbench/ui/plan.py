@@ -16,6 +16,7 @@ from fastapi import APIRouter, Body
 from workbench.errors import UserError, WorkbenchError
 from workbench.memory.advice import advise
 from workbench.memory.device import chosen
+from workbench.models import abilities
 from workbench.specs import STAGES, Spec, knobs, parse
 from workbench.train import plan
 from workbench.train.plan import Counted
@@ -116,7 +117,8 @@ def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:
         spec = parse(values)
     except UserError as error:
         return {"problem": error.text(t.language)}  # the field itself says more
-    answer: dict[str, Any] = {}
+    kind = chosen(spec.model.device).kind
+    answer: dict[str, Any] = {"notes": [t.error(note) for note in abilities.notes(spec.model.dtype, kind)]}
     counted = app.counts.ask(spec) if _has_data(spec) else None
     if isinstance(counted, WorkbenchError):
         answer["data_problem"] = t.error(counted)
@@ -124,7 +126,7 @@ def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:
     answer["counting"] = _has_data(spec) and counted is None and "data_problem" not in answer
     try:
         answer |= advise(
-            spec, plan.rows_of(spec, counted, chosen(spec.model.device).kind == "cpu") if counted else None
+            spec, plan.rows_of(spec, counted, kind == "cpu") if counted else None
         )
     except UserError as error:
         answer["memory_problem"] = t.error(error)

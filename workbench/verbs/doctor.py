@@ -23,6 +23,7 @@ _REACH_SECONDS = 3.0
 # Without these nothing trains; the versions are those of pyproject.toml.
 _CORE = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "gradio")
 _OPTIONAL = ("bitsandbytes",)
+_BF16 = {True: "fast", False: "slow", None: None}
 
 
 def command(t: Translate, lang: str) -> click.Command:
@@ -83,6 +84,8 @@ def _devices() -> list[dict[str, Any]]:
     import psutil
     import torch
 
+    from workbench.models import abilities
+
     devices = []
     kind = torch.accelerator.current_accelerator(check_available=True)
     for index in range(torch.accelerator.device_count() if kind else 0):
@@ -93,10 +96,9 @@ def _devices() -> list[dict[str, Any]]:
                 described |= {"name": properties.name, "memory_bytes": properties.total_memory}
                 described["bf16"] = "fast" if torch.cuda.is_bf16_supported(including_emulation=False) else "slow"
         devices.append(described)
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     cores = psutil.cpu_count(logical=False) or os.cpu_count()
     cpu = {"device": "cpu", "name": _cpu_name(), "memory_bytes": psutil.virtual_memory().total}
-    return [*devices, cpu | {"cores": cores, "bf16": "fast" if fast else "slow"}]
+    return [*devices, cpu | {"cores": cores, "bf16": _BF16[abilities.cpu_has_bf16()]}]
 
 
 def _cpu_name() -> str:

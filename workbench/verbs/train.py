@@ -52,6 +52,8 @@ def command(t: Translate, lang: str) -> click.Command:
 def _created(terminal: Terminal, source: str | None, overrides: tuple[str, ...], name: str | None) -> Run:
     """The new run's directory; nothing is written before everything that was given has been checked."""
     from workbench import presets, runs
+    from workbench.memory.device import chosen
+    from workbench.models import abilities
     from workbench.specs import conflicts, parse_override
     from workbench.train.check import check
 
@@ -69,6 +71,8 @@ def _created(terminal: Terminal, source: str | None, overrides: tuple[str, ...],
     check(spec, terminal.home)
     for clash in conflicts.find(spec):
         terminal.note(clash.error.text(terminal.lang))
+    for note in abilities.notes(spec.model.dtype, chosen(spec.model.device).kind):
+        terminal.note(note.text(terminal.lang))
     return runs.create(terminal.home, spec, name, _stem(source, spec.stage))
 
 

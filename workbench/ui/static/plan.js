@@ -88,6 +88,7 @@
       const parts = [];
       if (plan.problem) parts.push(el("p", { class: "wb-soft", text: plan.problem }));
       if (plan.memory_problem) parts.push(el("p", { class: "wb-soft", text: plan.memory_problem }));
+      for (const text of plan.notes ?? []) parts.push(el("p", { class: "wb-warning", role: "status", text }));
       if (plan.parts) parts.push(this.memory(plan));
       if (plan.steps) parts.push(this.course(plan));
       else if (plan.counting) parts.push(el("p", { class: "wb-soft", text: t("counting") }));
