@@ -128,8 +128,19 @@ def test_a_table_is_mapped_and_mixed_into_a_new_data_set_that_a_row_was_changed_
     expect(steps).to_have_count(4)
     steps.nth(3).get_by_role("button").click()
     expect(steps).to_have_count(3)
+
+    # what the steps give is looked at, and edited further there
+    page.locator("#data-recipe-look").click()
+    expect(report).to_contain_text("可用 6 行")
+    expect(editor).to_contain_text("也是蓝色")
+    page.locator("#data-edit-delete").click()
+    expect(report).to_contain_text("可用 5 行")
+    expect(editor).to_contain_text("绿色")
     page.locator("#data-recipe-name input, #data-recipe-name textarea").fill("mixed")
     page.locator("#data-recipe-save").click()
-    expect(page.locator("#data-recipe-problem")).to_contain_text("6 行")
+    told = page.locator("#data-recipe-problem")
+    expect(told).to_contain_text("5 行")
     asked = [record.messages[0].content for record in load(home / "data" / "mixed.jsonl").records]
-    assert asked == ["大海", "草", *"qqqq"]
+    assert asked == ["草", *"qqqq"]
+    told.get_by_role("button").click()
+    expect(file).to_have_value("data/mixed.jsonl")

@@ -81,7 +81,8 @@ def _folder(path: Path, encoding: str | None) -> Rows:
 def _is_data(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
     endings = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
-    return file.is_file() and not hidden and file.name not in _NO_ROWS and bool(endings) and endings[-1] in _ENDINGS
+    described = file.name in _NO_ROWS or file.name.endswith(".recipe.json")
+    return file.is_file() and not hidden and not described and bool(endings) and endings[-1] in _ENDINGS
 
 
 def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows:

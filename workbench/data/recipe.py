@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,11 +48,12 @@ class Prepared:
     sources: list[tuple[str, int, int]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)  # of the sources
     done: list[tuple[str, int, int]] = field(default_factory=list)  # (step, rows before, rows after)
+    mended: dict[int, Counter[str]] = field(default_factory=dict)  # place of a step -> rows each repair changed in it
 
     def copy(self) -> Prepared:
         """Steps replace lists or change them in place; records are frozen."""
         lists = {name: list(getattr(self, name)) for name in ("records", "ids", "held_out", "sources", "paths", "done")}
-        return replace(self, **lists)
+        return replace(self, mended=dict(self.mended), **lists)
 
 
 def prepare(
@@ -143,10 +145,11 @@ def _take(state: Prepared, step: Step, home: Path | str, tell: Tell, inside: boo
     found = sources.parse(step["path"], home)
     if inside:
         sources.check_inside(found, home)
+    mended: Counter[str] = Counter()
     for source in found:
         state.paths.append(source.path)
         rows, highest = [], 0
-        for row, record in _read(source, reading, step.get("format"), tell):
+        for row, record in _read(source, reading, step.get("format"), tell, mended):
             highest = row
             if record is not None:
                 rows.append((row, record))
@@ -161,12 +164,16 @@ def _take(state: Prepared, step: Step, home: Path | str, tell: Tell, inside: boo
         state.records += [record for _, record in taken]
         state.taken += highest * max(1, math.ceil(source.weight))
         state.sources.append((source.name or source.path, before, highest))
+    state.mended[len(state.done)] = mended
 
 
 def _read(
-    source: sources.Source, reading: Reading, slug: str | None, tell: Tell
+    source: sources.Source, reading: Reading, slug: str | None, tell: Tell, mended: Counter[str]
 ) -> Iterator[tuple[int, Record | None]]:
-    """(row, its record or None). Raises UserError when no row of a source can be used."""
+    """(row, its record or None); mended: counts the rows that repairs changed.
+
+    Raises UserError when no row of a source can be used.
+    """
     arguments = reading.arguments
     rows = sources.read([source], arguments.pop("encoding"))
     arguments["source"] = arguments["source"] or slug
@@ -178,6 +185,7 @@ def _read(
         yield item.row, item.record
     if error := scan.report.error(source.path):
         raise error
+    mended.update(scan.report.repaired)
 
 
 def _keep(state: Prepared, kept: Sequence[int]) -> None:
@@ -210,7 +218,14 @@ def _edit(state: Prepared, step: Step) -> None:
 
 def _repair(state: Prepared, step: Step) -> None:
     names = repairs.check(step["names"])
-    state.records = [repairs.repair(record, names)[0] for record in state.records]
+    if rest := [name for name in names if name not in repairs.TEXT_REPAIRS]:
+        raise ValueError(f"{rest[0]} works on rows as they are read: give it to the step take")
+    if not names:
+        raise ValueError("no repair is named")
+    mended = state.mended[len(state.done)] = Counter()
+    for at, record in enumerate(state.records):
+        state.records[at], changed = repairs.repair(record, names)
+        mended.update(changed)
 
 
 def _deduplicate(state: Prepared, step: Step) -> None:

@@ -32,7 +32,7 @@ from workbench.ui.chat import feed
 from workbench.ui.chat.residents import Models
 from workbench.ui.columns import Columns
 from workbench.ui.conversations import Conversations
-from workbench.ui.data.recipe import Prepares
+from workbench.ui.data.result import Prepares
 from workbench.ui.drafts import Drafts
 from workbench.ui.guard import Guard, check_listen, is_local
 from workbench.ui.i18n import Texts, preferred

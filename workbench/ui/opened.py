@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data import hubs, registry, sources
+from workbench.data import hubs, mapping, recipe, registry, sources
 from workbench.data.reading import Reading
 from workbench.errors import UserError
 from workbench.ui.tasks import Task, Tasks
@@ -89,8 +89,8 @@ class OpenedFiles:
         """Data files of the workspace, as paths in it."""
         if not self.folder.is_dir():
             return []
-        files = [path for path in self.folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-        return [path.relative_to(self.home).as_posix() for path in sorted(files) if path.suffix.lower() in _ENDINGS]
+        files = [path.relative_to(self.home) for path in sorted(self.folder.rglob("*")) if path.is_file()]
+        return [path.as_posix() for path in files if path.suffix.lower() in _ENDINGS and not _described(path)]
 
     def locate(self, name: str) -> Path:
         """A path in the workspace. Raises UserError for one that leads out of it or to nothing."""
@@ -180,6 +180,12 @@ class OpenedFiles:
             opened.view = View(found, reading)
         threading.Thread(target=opened.task.run, daemon=True, name="scan").start()
         return opened
+
+
+def _described(path: Path) -> bool:
+    """Whether a file of the data folder is hidden, or says how others are read or made."""
+    hidden = any(part.startswith(".") for part in path.parts)
+    return hidden or path.name.endswith(recipe.ENDING) or path.parts[1] == mapping.FOLDER
 
 
 def _stamps(path: str) -> list[tuple[str, int, int]]:

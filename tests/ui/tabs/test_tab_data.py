@@ -339,7 +339,7 @@ def test_a_row_is_edited_by_the_number_it_is_listed_with(tab, put):
     steps, *_ = step(tab, recipe._take, steps, both, *HOW, 1)
     value = json.dumps({"query": "mine", "response": "yes"})
     *_, told, (*_, noted) = recipe._editing(recipe._edit)(steps, both, *HOW, 5, value)
-    state = tab.app.prepares.get(json.loads(told[1]), recipe._stamp(), lambda fraction, rows: None)
+    state = tab.app.prepares.get(json.loads(told[1]))
     asked = [record.messages[0].content for record in state.records]
     three = ["question 1", "question 2", "question 3"]
     assert asked == [*three, *three, *three, "mine", "question 2"] and "takes effect" in noted
@@ -371,6 +371,50 @@ def test_a_saved_recipe_is_a_new_file_and_can_be_repeated(tab, put, home):
     assert again == steps and problem == "" and steps_listed(listed)[-1][1] == "10 → 8"
     *_, (*_, told, _, _) = recipe.write(again, "mine", name, *HOW)
     assert "8 rows" in told and (home / "data" / "mine.jsonl").read_bytes() == first
+
+
+def test_the_result_of_the_steps_is_opened_like_a_file_and_edited_further(tab, put, home):
+    name = put("a.jsonl", *rows(10))
+    recipe = tab.recipe
+    assert "There is no step yet" in list(recipe.show(""))[-1][1]
+    steps, *_ = step(tab, recipe._delete, "", name, *HOW, "1-3")
+    steps, *_ = step(tab, recipe._split, steps, name, *HOW, 0.3, 1)
+    *_, (_, _, chosen) = recipe.show(steps)
+    result = chosen["value"]
+    report, *_, listed_rows, _, _ = tab.look(result, *HOW)
+    kept = [record.messages[0].content for record in tab.app.prepares.get(json.loads(steps)).records]
+    assert "Nothing is saved yet" in report and "5 good rows" in report
+    assert re.findall(r"(question \d+) →", listed_rows) == kept and len(kept) == 5
+    assert tab.chosen.files.choices() == ["data/a.jsonl"]  # no list shows it
+
+    again, *_ = step(tab, recipe._drop, steps, result, *HOW, 2, "")
+    after = recipe.follow(again, result)["value"]
+    assert after != result and recipe.follow(again, name) == gr.skip()
+    page = tab.look(after, *HOW)[7]
+    assert re.findall(r"(question \d+) →", page) == [kept[0], *kept[2:]]
+    assert "result of other steps" in step(tab, recipe._drop, again, result, *HOW, 1, "")[2]
+    assert "There is no row 9" in step(tab, recipe._drop, again, after, *HOW, 9, "")[2]
+    assert "not a source" in step(tab, recipe._take, again, after, *HOW, 1)[2]
+    assert recipe.follow("", after)["value"] is None
+    *_, (_, _, _, told, files, _) = recipe.write(again, "mine", after, *HOW)
+    assert 'data-open="data/mine.jsonl"' in told and files["choices"] == [
+        "data/a.jsonl", "data/mine.eval.jsonl", "data/mine.jsonl",
+    ]  # fmt: skip
+    assert tab.chosen.take_offered(SimpleNamespace(open="data/mine.jsonl"))["value"] == "data/mine.jsonl"
+
+
+def test_repairs_are_a_step_that_says_what_it_changed(tab, put):
+    name = put("a.jsonl", {"query": "R&amp;D", "response": " x "}, *rows(2))
+    mend = lambda steps, how, names: {"step": "repair", "names": names}  # noqa: E731  as the button makes it
+    steps, listed, _ = step(tab, mend, "", name, *HOW, ["html_entity", "edge_whitespace"])
+    changed = "Repair HTML entities as characters (1), white space at the edges removed (1)"
+    assert steps_listed(listed)[1] == (changed, "3")
+    first = tab.app.prepares.get(json.loads(steps)).records[0]
+    assert [turn.content for turn in first.messages] == ["R&D", "x"]
+    _, listed, _ = step(tab, tab.recipe._take, "", name, "", "", "", ["html_entity"], 1)
+    assert steps_listed(listed)[0] == (f"Take {name}, HTML entities as characters (1)", "0 → 3")
+    assert "no repair is named" in step(tab, mend, steps, name, *HOW, [])[2]
+    assert "as they are read" in step(tab, mend, steps, name, *HOW, ["merge_turns"])[2]
 
 
 def test_a_recipe_that_is_refused_writes_nothing_and_keeps_its_steps(tab, put, home):

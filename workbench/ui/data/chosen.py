@@ -18,6 +18,11 @@ from workbench.ui.opened import Opened, OpenedFiles
 if TYPE_CHECKING:
     from workbench.ui.app import App
 
+# A click on what offers a file opens it.
+OFFER = """element.addEventListener('click', (event) => {
+  const target = event.target.closest('[data-open]');
+  if (target) trigger('click', {open: target.dataset.open});
+});"""
 _ENCODINGS = ("utf-8", "gb18030", "big5", "utf-16")
 _HUBS = ("hf", "ms")
 
@@ -124,6 +129,11 @@ class Chosen:
             return [gr.skip(), self._say(error)]
         return [gr.update(choices=self.files.choices(), value="; ".join(names)), ""]
 
+    def take_offered(self, event: gr.EventData) -> Any:
+        """A file that was just written, offered by `offered_html`."""
+        path = str(getattr(event, "open", "") or "")
+        return gr.update(choices=self.files.choices(), value=path) if path else gr.skip()
+
     def join(self, names: Sequence[str] | None) -> list[Any]:
         """Several sources are named in one box, as the training form and the command line name them."""
         if not names:
@@ -153,6 +163,12 @@ class Chosen:
 
     def _say(self, error: Exception) -> str:
         return forms.problem(self.t.error(error))
+
+
+def offered_html(text: str, path: str, t: Texts) -> str:
+    """What was written, and a button that opens it."""
+    button = f'<button type="button" class="wb-link" data-open="{forms.plain(path)}">{forms.plain(t("dataset.open"))}'
+    return f'<p class="wb-note" role="status">{forms.plain(text)} {button}</button></p>'
 
 
 def _slugs() -> tuple[str, ...]:

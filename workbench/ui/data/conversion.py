@@ -12,7 +12,7 @@ import gradio as gr
 
 from workbench.errors import WorkbenchError
 from workbench.ui import forms
-from workbench.ui.data.chosen import Chosen
+from workbench.ui.data.chosen import OFFER, Chosen, offered_html
 from workbench.ui.data.progress import updates
 from workbench.ui.i18n import Texts
 from workbench.ui.tasks import Task
@@ -43,7 +43,7 @@ class Conversion:
             self.download = gr.Button(t("dataset.download"), elem_id="data-download")
             self.keep = gr.Button(t("dataset.keep"), elem_id="data-keep")
             self.halt = gr.Button(t("dataset.progress.stop"), visible=False, elem_id="data-convert-stop")
-        self.told = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="data-told")
+        self.told = gr.HTML(apply_default_css=False, js_on_load=OFFER, elem_id="data-told")
         self.result = gr.File(label=t("dataset.result"), visible=False, interactive=False, elem_id="data-result")
 
     def wire(self) -> None:
@@ -53,6 +53,7 @@ class Conversion:
         for button, kept in ((self.download, False), (self.keep, True)):
             button.click(_bound(self.convert, kept), given, changed, concurrency_limit=None, **quiet)
         self.halt.click(self.stop, given, None, **quiet)
+        self.told.click(self.chosen.take_offered, None, self.chosen.file, **quiet)
 
     def convert(self, *given: Any, kept: bool) -> Iterator[list[Any]]:
         *how, to, container, every_turn = given
@@ -91,7 +92,8 @@ class Conversion:
         text = self.t("dataset.kept_as", rows=f"{report.rows_good:,}", path=shown, bad=f"{report.rows_bad:,}")
         notes = "".join(f'<p class="wb-note">{forms.plain(item.text(self.t.language))}</p>' for item in report.warnings)
         result = gr.update(visible=False) if kept else gr.update(value=str(out), visible=True)
-        return [gr.update(visible=False), f"<p>{forms.plain(text)}</p>{notes}", result, files]
+        told = offered_html(text, shown, self.t) if kept else f"<p>{forms.plain(text)}</p>"
+        return [gr.update(visible=False), told + notes, result, files]
 
     def _refused(self, error: Exception) -> list[Any]:
         return [gr.update(visible=False), forms.problem(self.t.error(error)), gr.update(visible=False), gr.skip()]

@@ -5,59 +5,27 @@ The list travels with the page; the rows stay on the server, and only the last s
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from workbench.data import recipe, sources
+from workbench.data import recipe, repairs, sources
 from workbench.data.recipe import Prepared
 from workbench.errors import UserError, WorkbenchError
 from workbench.ui import forms
-from workbench.ui.data.chosen import Chosen
+from workbench.ui.data.chosen import OFFER, Chosen, offered_html
 from workbench.ui.data.progress import updates
+from workbench.ui.data.result import Steps, is_result
 from workbench.ui.i18n import Texts
 from workbench.ui.tasks import Task
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
 
-_PREPARED_KEPT = 3
 _RANGE = re.compile(r"\s*(\d+)\s*(?:[-–]\s*(\d+)\s*)?")
-Steps = list[dict[str, Any]]
-
-
-class Prepares:
-    """What lists of steps gave, the last few of them: another step goes on from there."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self._lock = threading.Lock()
-        self._known: OrderedDict[str, Prepared] = OrderedDict()
-
-    def get(self, steps: Steps, stamp: Any, tell: Callable[[float | None, int], None]) -> Prepared:
-        """stamp: changes when a source changed."""
-        begun = None
-        with self._lock:
-            for length in range(len(steps), 0, -1):
-                if begun := self._known.get(_key(steps[:length], stamp)):
-                    break
-        state = recipe.prepare(steps, self.home, begun=begun, tell=tell, inside=True)
-        with self._lock:
-            self._known[_key(steps, stamp)] = state
-            while len(self._known) > _PREPARED_KEPT:
-                self._known.popitem(last=False)
-        return state
-
-
-def _key(steps: Steps, stamp: Any) -> str:
-    return json.dumps([steps, stamp], ensure_ascii=False, sort_keys=True, default=str)
 
 
 class Recipe:
@@ -77,37 +45,41 @@ class Recipe:
             self.listed = gr.HTML(
                 self.steps_html([], None), apply_default_css=False, js_on_load=_UNDO, elem_id="data-steps"
             )
-            self.problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="data-recipe-problem")
-            self.halt = gr.Button(t("dataset.progress.stop"), size="sm", visible=False, elem_id="data-recipe-stop")
-            with gr.Row(elem_classes=["wb-fields"]):
-                self.weight = gr.Number(1, label=t("dataset.recipe.weight"), min_width=80, elem_id="data-weight")
-                self.take = gr.Button(t("dataset.recipe.take"), size="sm", min_width=110, elem_id="data-take")
+            self.problem = gr.HTML(apply_default_css=False, js_on_load=OFFER, elem_id="data-recipe-problem")
+            with gr.Row():
+                self.look = gr.Button(t("dataset.recipe.look"), size="sm", min_width=140, elem_id="data-recipe-look")
+                self.halt = gr.Button(t("dataset.progress.stop"), size="sm", visible=False, elem_id="data-recipe-stop")
+            with gr.Row(elem_classes=["wb-tools"]):  # a grid: each box beside the button that takes it
+                self.weight = gr.Number(1, label=t("dataset.recipe.weight"), min_width=60, elem_id="data-weight")
+                self.take = gr.Button(t("dataset.recipe.take"), size="sm", min_width=60, elem_id="data-take")
                 self.rows = gr.Textbox(
-                    label=t("dataset.recipe.rows"), placeholder="3, 7-9", min_width=90, elem_id="data-delete-rows"
+                    label=t("dataset.recipe.rows"), placeholder="3, 7-9", min_width=60, elem_id="data-delete-rows"
                 )
-                self.delete = gr.Button(t("dataset.recipe.delete"), size="sm", min_width=90, elem_id="data-delete")
-            with gr.Row(elem_classes=["wb-fields"]):
-                self.deduplicate = gr.Button(
-                    t("dataset.recipe.deduplicate"), size="sm", min_width=90, elem_id="data-deduplicate"
-                )
-                self.seed = gr.Number(0, precision=0, label=t("dataset.recipe.seed"), min_width=70, elem_id="data-seed")
-                self.shuffle = gr.Button(t("dataset.recipe.shuffle"), size="sm", min_width=90, elem_id="data-shuffle")
-            with gr.Row(elem_classes=["wb-fields"]):
+                self.delete = gr.Button(t("dataset.recipe.delete"), size="sm", min_width=60, elem_id="data-delete")
                 self.count = gr.Number(
-                    1000, precision=0, label=t("dataset.recipe.count"), min_width=80, elem_id="data-cap-count"
+                    1000, precision=0, label=t("dataset.recipe.count"), min_width=60, elem_id="data-cap-count"
                 )
-                self.cap = gr.Button(t("dataset.recipe.cap"), size="sm", min_width=80, elem_id="data-cap")
+                self.cap = gr.Button(t("dataset.recipe.cap"), size="sm", min_width=60, elem_id="data-cap")
                 self.fraction = gr.Number(
-                    0.1, label=t("dataset.recipe.fraction"), min_width=80, elem_id="data-fraction", step=0.05
+                    0.1, label=t("dataset.recipe.fraction"), min_width=60, elem_id="data-fraction", step=0.05
                 )
-                self.split = gr.Button(t("dataset.recipe.split"), size="sm", min_width=90, elem_id="data-split")
-            with gr.Row(elem_classes=["wb-fields"]):
-                self.name = gr.Textbox(label=t("dataset.recipe.name"), min_width=130, elem_id="data-recipe-name")
+                self.split = gr.Button(t("dataset.recipe.split"), size="sm", min_width=60, elem_id="data-split")
+                self.seed = gr.Number(0, precision=0, label=t("dataset.recipe.seed"), min_width=60, elem_id="data-seed")
+                self.shuffle = gr.Button(t("dataset.recipe.shuffle"), size="sm", min_width=60, elem_id="data-shuffle")
+                self.deduplicate = gr.Button(
+                    t("dataset.recipe.deduplicate"), size="sm", min_width=60, elem_id="data-deduplicate"
+                )
+                self.names = gr.Dropdown(
+                    [(t(f"dataset.repairs.{name}"), name) for name in repairs.TEXT_REPAIRS], value=[], multiselect=True,
+                    label=t("dataset.recipe.repairs"), min_width=60, elem_id="data-recipe-repairs",
+                )  # fmt: skip
+                self.repair = gr.Button(t("dataset.recipe.repair"), size="sm", min_width=60, elem_id="data-repair")
+                self.name = gr.Textbox(label=t("dataset.recipe.name"), min_width=60, elem_id="data-recipe-name")
                 self.save = gr.Button(
-                    t("dataset.recipe.save"), variant="primary", size="sm", min_width=110, elem_id="data-recipe-save"
+                    t("dataset.recipe.save"), variant="primary", size="sm", min_width=60, elem_id="data-recipe-save"
                 )
                 self.kept = gr.Dropdown(
-                    [], value=None, label=t("dataset.recipe.kept"), min_width=130, elem_id="data-recipe-kept"
+                    [], value=None, label=t("dataset.recipe.kept"), min_width=60, elem_id="data-recipe-kept"
                 )
 
     def build_edit(self) -> None:
@@ -128,21 +100,31 @@ class Recipe:
             (self.take, self._take, [self.weight]),
             (self.delete, self._delete, [self.rows]),
             (self.deduplicate, lambda steps, how: {"step": "deduplicate"}, []),
+            (self.repair, lambda steps, how, names: {"step": "repair", "names": list(names or ())}, [self.names]),
             (self.shuffle, lambda steps, how, seed: {"step": "shuffle", "seed": int(seed or 0)}, [self.seed]),
             (self.cap, lambda steps, how, count: {"step": "cap", "count": int(count or 0)}, [self.count]),
             (self.split, self._split, [self.fraction, self.seed]),
         ):
-            button.click(self._adding(made), [self.steps, *how, *fields], shown, **long)
-        self.listed.click(self.undo, [self.steps, *how], shown, **long)
+            self._followed(button.click(self._adding(made), [self.steps, *how, *fields], shown, **long))
+        self._followed(self.listed.click(self.undo, [self.steps, *how], shown, **long))
+        self.look.click(self.show, self.steps, [self.halt, self.problem, self.chosen.file], **long)
+        self.problem.click(self.chosen.take_offered, None, self.chosen.file, **quiet)
         self.halt.click(self.stop, self.steps, None, **quiet)
         self.save.click(self.write, [self.steps, self.name, *how], [*shown, self.chosen.file, self.kept], **long)
         self.kept.focus(lambda: gr.update(choices=recipe.saved(self.home)), None, self.kept, **quiet)
-        self.kept.input(self.repeat, [self.kept, *how], shown, **long)
+        self._followed(self.kept.input(self.repeat, [self.kept, *how], shown, **long))
         for event in (self.editor.expand, row.change):
             event(self.show_row, [*how, row], self.code, **quiet)
         told = [*shown, self.changed]
-        self.change.click(self._editing(self._edit), [self.steps, *how, row, self.code], told, **long)
-        self.drop.click(self._editing(self._drop), [self.steps, *how, row, self.code], told, **long)
+        for button, made in ((self.change, self._edit), (self.drop, self._drop)):
+            self._followed(button.click(self._editing(made), [self.steps, *how, row, self.code], told, **long))
+
+    def _followed(self, event: Any) -> None:
+        """Who looks at the result sees the next one after each step."""
+        event.then(
+            self.follow, [self.steps, self.chosen.file], self.chosen.file, api_visibility="private",
+            show_progress="hidden", concurrency_limit=None,
+        )  # fmt: skip
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -165,13 +147,15 @@ class Recipe:
 
     def _take(self, steps: Steps, how: Sequence[Any], weight: float | None) -> dict[str, Any]:
         """What is opened, read as it is read now."""
-        file, source, encoding, mapping, repairs = how
+        file, source, encoding, mapping, mended = how
+        if is_result(file):
+            raise UserError("dataset.result_taken")
         self.chosen.open(*how)  # refuses what is no source
         options = {
             "from": source,
             "encoding": encoding,
             "map": json.loads(mapping or "{}"),
-            "repair": list(repairs or ()),
+            "repair": list(mended or ()),
         }
         path = sources.weighted(file, 1 if weight is None else weight)
         return {"step": "take", "path": path} | {name: value for name, value in options.items() if value}
@@ -194,7 +178,11 @@ class Recipe:
 
     def _numbers(self, steps: Steps, how: Sequence[Any], rows: Sequence[int]) -> list[int]:
         """Rows as the opened sources are listed, numbered through -> their numbers in the recipe."""
-        state = self.prepares.get(steps, self._stamp(), lambda fraction, rows: None)
+        if is_result(how[0]):
+            if how[0] != self.prepares.file_of(steps):
+                raise UserError("dataset.other_result")
+            return self.prepares.numbers(steps, rows)
+        state = self.prepares.get(steps)
         names = [source.name or source.path for source in self.chosen.files.parse(how[0])]
         taken = [name for name, _, _ in state.sources]
         places = [at for at in range(len(taken)) if taken[at : at + len(names)] == names]
@@ -214,9 +202,8 @@ class Recipe:
     def done(self, steps: Steps, before: str) -> Iterator[list[Any]]:
         """Do the steps, with progress and a stop; a refused one leaves the list as it was."""
         text = json.dumps(steps, ensure_ascii=False)
-        stamp = self._stamp()
         task = self.chosen.files.tasks.start(
-            ("recipe", text), lambda task: self.prepares.get(steps, stamp, task.tell), afresh=True
+            ("recipe", text), lambda task: self.prepares.get(steps, task.tell), afresh=True
         )
         yield [gr.update(visible=False), text, gr.skip(), ""]  # the stop button finds the task by its steps
         for bar in updates(task, self.t):
@@ -246,8 +233,38 @@ class Recipe:
             return
         yield from self.done(steps, "")
 
+    def show(self, given: str) -> Iterator[list[Any]]:
+        """The rows as the steps leave them, opened like a file: leafed through, searched, measured, edited further."""
+        steps = _steps(given)
+        try:
+            if not steps:
+                raise UserError("dataset.no_steps")
+            task = self.chosen.files.tasks.start(
+                ("recipe-look", given), lambda task: self.prepares.write(steps, task.tell), afresh=True
+            )
+        except WorkbenchError as error:
+            yield [gr.skip(), forms.problem(self.t.error(error)), gr.skip()]
+            return
+        for bar in updates(task, self.t):
+            yield [gr.update(visible=True), bar, gr.skip()]
+        if task.error is not None or task.stopped:
+            why = forms.problem(self.t.error(task.error)) if task.error else self._note("dataset.progress.stopped")
+            yield [gr.update(visible=False), why, gr.skip()]
+            return
+        yield [gr.update(visible=False), "", gr.update(value=task.result)]
+
+    def follow(self, given: str, file: str | None) -> Any:
+        """The file to look at after a step: the new result when the old one was in view."""
+        steps = _steps(given)
+        if not is_result(file):
+            return gr.skip()
+        try:
+            return gr.update(value=self.prepares.write(steps) if steps else None)
+        except WorkbenchError:  # no row is left: the list of steps says so
+            return gr.update(value=None)
+
     def stop(self, given: str) -> None:
-        for kind in ("recipe", "recipe-save"):
+        for kind in ("recipe", "recipe-save", "recipe-look"):
             task = self.chosen.files.tasks.find((kind, given))
             if task is not None:
                 task.stop()
@@ -276,10 +293,11 @@ class Recipe:
             yield [gr.update(visible=False), *skipped, why, *skipped]
             return
         held = task.result.get("held_out")
-        text = self.t("dataset.recipe.saved", rows=f"{task.result['rows']:,}", path=f"data/{name}.jsonl")
+        path = f"data/{name}.jsonl"
+        text = self.t("dataset.recipe.saved", rows=f"{task.result['rows']:,}", path=path)
         if held:
             text += " " + self.t("dataset.recipe.saved_held", rows=f"{held:,}", path=f"data/{name}.eval.jsonl")
-        told = f'<p class="wb-note">{forms.plain(text)}</p>'
+        told = offered_html(text, path, self.t)
         kept = gr.update(choices=recipe.saved(self.home), value=name)
         yield [gr.update(visible=False), *skipped, told, gr.update(choices=self.chosen.files.choices()), kept]
 
@@ -290,8 +308,8 @@ class Recipe:
         *how, row = given
         try:
             item = self.chosen.open(*how).ready().item(int(row or 1))
-        except WorkbenchError:
-            return gr.skip()
+        except WorkbenchError:  # nothing is opened, or it is still being opened
+            return ""
         if item is None:
             return ""
         value = item.record.to_row() if item.record is not None else item.value
@@ -318,8 +336,9 @@ class Recipe:
         lines, undo = [], forms.plain(self.t("dataset.recipe.undo"))
         for place, (step, (_, before, after)) in enumerate(zip(steps, state.done, strict=True)):
             change = f"{before:,} → {after:,}" if before != after else f"{after:,}"
+            text = self.step_text(step, state.mended.get(place) or {})
             lines.append(
-                f'<li><span>{forms.plain(self.step_text(step))}</span><span class="wb-num">{change}</span>'
+                f'<li><span>{forms.plain(text)}</span><span class="wb-num">{change}</span>'
                 f'<button type="button" class="wb-link" data-step="{place}" title="{undo}" aria-label="{undo}">'
                 "✕</button></li>"
             )
@@ -328,21 +347,24 @@ class Recipe:
             figures += " · " + self.t("dataset.recipe.held", rows=f"{len(state.held_out):,}")
         return f'<ol class="wb-steps">{"".join(lines)}</ol><p class="wb-note">{forms.plain(figures)}</p>'
 
-    def step_text(self, step: dict[str, Any]) -> str:
-        shown = ", ".join(
-            text for name, value in step.items() if name not in ("step", "value") and (text := _value_text(name, value))
-        )
-        shown = shown if len(shown) <= 120 else shown[:119] + "…"
+    def step_text(self, step: Mapping[str, Any], mended: Mapping[str, int]) -> str:
+        """mended: how many rows each of its repairs changed."""
+        told = (self._value(name, value, mended) for name, value in step.items() if name not in ("step", "value"))
+        shown = ", ".join(filter(None, told))
+        shown = shown if len(shown) <= 200 else shown[:199] + "…"
         name = self.t(f"dataset.recipe.step.{step['step']}")
         return f"{name} {shown}".strip()
 
-    def _stamp(self) -> Any:
-        """Changes when a file of the data folder changes: a step is then done on what is there now."""
-        found = []
-        for path in sorted(self.chosen.files.folder.rglob("*")):
-            with contextlib.suppress(OSError):  # a half-written file that was renamed meanwhile
-                found.append((str(path), path.stat().st_mtime_ns))
-        return found
+    def _value(self, name: str, value: Any, mended: Mapping[str, int]) -> str:
+        if name in ("path", "row", "count", "fraction"):
+            return f"{value}"
+        if name in ("names", "repair"):
+            return ", ".join(f"{self.t(f'dataset.repairs.{one}')} ({mended.get(one, 0):,})" for one in value)
+        if isinstance(value, dict):
+            return ", ".join(f"{role}={column}" for role, column in value.items())
+        if isinstance(value, list):
+            return ", ".join(map(str, value))
+        return f"{name}={value}"
 
     def _note(self, key: str) -> str:
         return f'<p class="wb-note">{forms.plain(self.t(key))}</p>'
@@ -356,16 +378,6 @@ _UNDO = """element.addEventListener('click', (event) => {
 
 def _steps(given: str | None) -> Steps:
     return json.loads(given) if given else []
-
-
-def _value_text(name: str, value: Any) -> str:
-    if name in ("path", "row", "count", "fraction"):
-        return f"{value}"
-    if isinstance(value, dict):
-        return ", ".join(f"{role}={column}" for role, column in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return f"{name}={value}"
 
 
 def numbers_of(text: str) -> list[int]:

@@ -14,6 +14,7 @@ from workbench.ui.data.columns import Columns
 from workbench.ui.data.conversion import Conversion
 from workbench.ui.data.listed import CHOOSE, Listed, event_of
 from workbench.ui.data.recipe import Recipe
+from workbench.ui.data.result import is_result
 from workbench.ui.data.seen import Seen
 from workbench.ui.i18n import Texts
 from workbench.ui.opened import Opened
@@ -69,11 +70,15 @@ def _wire(tab: Data) -> None:
     tab.recipe.wire(seen.row)
     # .change: an upload fills the box too. What was mapped by hand are the columns of the source before.
     changed = chosen.file.change(None, None, chosen.mapping, js="() => ''", **quiet)
-    for event in (changed.then, chosen.source.change, chosen.encoding.change):
+    read = [
         event(tab.look, how, looked, **quiet).then(tab.first, how, tab.cleared, **quiet)
+        for event in (changed.then, chosen.source.change, chosen.encoding.change)
+    ]
     for event in tab.columns.wire():
-        event.then(tab.look, how, looked, **quiet).then(tab.again, None, tab.painted, **quiet)
-    chosen.repairs.input(tab.look, how, looked, **quiet)
+        read.append(event.then(tab.look, how, looked, **quiet).then(tab.again, None, tab.painted, **quiet))
+    read.append(chosen.repairs.input(tab.look, how, looked, **quiet))
+    for event in read:  # the row's number may be the same: what can be edited is another row all the same
+        event.then(tab.recipe.show_row, [*how, seen.row], tab.recipe.code, **quiet)
     tab.halt.click(tab.stop, how, None, **quiet)
     gr.Timer(1.0).tick(tab.poll, [*where, tab.pending], looked, **quiet)
     for html in (listed.rows, tab.report, seen.lengths):
@@ -121,7 +126,9 @@ class Data:
         listing = ("", "", 1)
         if opened.view is not None:
             listing = self.listed.render(opened.view, "all", "", True, 1, 1)
-        return self._looked(report_html(opened, self.t), "", opened, "" if opened.done else how[0], listing)
+        note = f'<p class="wb-note">{forms.plain(self.t("dataset.recipe.looking"))}</p>' if is_result(how[0]) else ""
+        report = note + report_html(opened, self.t)
+        return self._looked(report, "", opened, "" if opened.done else how[0], listing)
 
     def poll(self, *given: Any) -> list[Any]:
         """What a timer brings while a scan goes on; nothing otherwise."""
