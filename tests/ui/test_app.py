@@ -51,7 +51,7 @@ NAMES = frozenset(
         author NAME AUTHOR identity zh en all linear q_proj v_proj k_proj o_proj true gaussian orthogonal cosine
         constant_with_warmup constant polynomial inverse_sqrt adamw_torch adamw_torch_fused adafactor sgd adamw_8bit
         paged_adamw_8bit embedded English Python spec data train workbench Who are you Top top temperature token base
-        Enter Shift ID""",
+        Enter Shift ID HTML config""",
     )
 )
 # Values of knobs and the knobs' own names (`model.quantization=nf4`), and the papers that methods are known by.
