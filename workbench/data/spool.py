@@ -7,6 +7,7 @@ object.
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from array import array
 from pathlib import Path
@@ -19,6 +20,7 @@ from workbench.data.rows import Row
 from workbench.errors import UserError
 
 _BAD = "\0bad"  # no column can be called this: JSON readers refuse the name nowhere, but nobody writes it
+_SLOW = b" "  # begins lines that the standard library wrote and reads: orjson would change their numbers
 _FLUSHED_ROWS = 256
 _FIRST_ROWS = 32  # a first page need not wait for more
 
@@ -57,10 +59,7 @@ class Spool(LineIndex):
         self.complete.set()
 
     def _row(self, text: bytes, row: int, line: int) -> Row:
-        try:
-            value = orjson.loads(text)
-        except orjson.JSONDecodeError:  # what `_packed` left to the standard library
-            value = json.loads(text)
+        value = json.loads(text) if text.startswith(_SLOW) else orjson.loads(text)
         physical = self._physical[row - 1] or None
         if type(value) is dict and _BAD in value:
             kept = value[_BAD]
@@ -73,9 +72,23 @@ def _packed(row: Row) -> bytes:
     if row.reason is not None:
         value = {_BAD: _described(row.reason) | {"source": row.source, "value": row.value}}
     try:
-        return orjson.dumps(value, default=str) + b"\n"
+        line = orjson.dumps(value) + b"\n"
     except TypeError:  # integers over 64 bits, half characters
-        return json.dumps(value, default=str).encode() + b"\n"
+        return _slow(value)
+    return _slow(value) if b"null" in line and not _finite(value) else line
+
+
+def _slow(value: Any) -> bytes:
+    return _SLOW + json.dumps(value).encode() + b"\n"
+
+
+def _finite(value: Any) -> bool:
+    """Whether no number in it is one that JSON does not have: orjson would write null."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    return all(map(_finite, value)) if isinstance(value, list) else True
 
 
 def _described(reason: Any) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -247,7 +249,7 @@ def _sheets(file: BinaryIO) -> Iterator[dict[str, Any]]:
     for name in book.sheet_names:
         header: list[str] | None = None
         for cells in book.get_sheet_by_name(name).iter_rows():
-            texts = [_text_of(cell, dates=True) for cell in cells]
+            texts = [_text_of(cell) for cell in cells]
             if not any(texts):
                 continue
             if header is None:
@@ -256,12 +258,28 @@ def _sheets(file: BinaryIO) -> Iterator[dict[str, Any]]:
                 yield {name: value for name, value in _row(header, texts).items() if name}
 
 
-def _text_of(value: Any, *, dates: bool = False) -> Any:
-    """Numbers (and in sheets, dates) as the text a person sees; what is nested, true/false or empty stays."""
+def _text_of(value: Any) -> Any:
+    """Numbers and dates as the text a person sees; true/false stays, and a missing number is an empty cell. What is
+    nested becomes plain JSON: dates and decimals are texts there, numbers stay."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
     if isinstance(value, float):
-        return f"{value:.15g}"
+        return None if math.isnan(value) else f"{value:.15g}"
     if isinstance(value, int):
         return str(value)
-    return str(value) if dates else value
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:  # pictures and the like
+            return base64.b64encode(value).decode()
+    return value if value is None or isinstance(value, (str, int)) else str(value)
