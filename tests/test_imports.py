@@ -36,7 +36,7 @@ def imports(path: Path) -> set[str]:
 
 
 LAYERS = [
-    {"errors", "locales"}, {"specs"}, {"presets", "runs", "history", "notices", "data", "models", "templates"},
+    {"errors", "locales", "heap"}, {"specs"}, {"presets", "runs", "history", "notices", "data", "models", "templates"},
     {"memory", "stages"},
     {"train", "chat", "evaluate", "synthesis", "export"}, {"jobs"}, {"ui"},
     {"cli", "verbs", "demo", "bench", "__main__"},

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from array import array
 
 import pytest
 
@@ -11,6 +10,7 @@ from workbench.data.line_index import STRIDE, LineIndex, rows_in
 from workbench.data.load import iter_records
 from workbench.data.readers import read_rows
 from workbench.data.reading import Reading
+from workbench.data.row_set import RowSet
 from workbench.data.sources import Source, parse
 from workbench.data.view import View
 from workbench.errors import UserError
@@ -80,7 +80,7 @@ def test_blank_lines_are_no_rows():
 def test_a_search_finds_values_in_any_capitals_and_no_column_names_but_all_of_a_broken_row(mixed, needle, rows):
     index = LineIndex(mixed)
     index.build()
-    assert index.search(needle).tolist() == rows
+    assert list(index.search(needle)) == rows
 
 
 def test_a_search_finds_text_that_json_wrote_with_escapes(tmp_path):
@@ -90,7 +90,7 @@ def test_a_search_finds_text_that_json_wrote_with_escapes(tmp_path):
     )
     index = LineIndex(path)
     index.build()
-    assert index.search('"甲\n乙').tolist() == [1, 2]
+    assert list(index.search('"甲\n乙')) == [1, 2]
 
 
 def test_a_page_of_lines_is_read_where_it_stands(mixed, monkeypatch):
@@ -139,16 +139,16 @@ def test_rows_are_filtered_by_kind_format_and_warning_and_filters_are_joined(tmp
         '{"prompt": "p", "chosen": "x", "rejected": "y"}',
     )  # fmt: skip
     found = opened(path)
-    rows = {name: found.select([name]).tolist() for name in found.names()}
+    rows = {name: list(found.select([name])) for name in found.names()}
     assert rows == {
         "good": [1, 2, 3, 4, 6], "bad": [5], "kind:conversation": [1, 2, 4], "kind:text": [3], "kind:preference": [6],
         "format:query_response": [1, 2, 4], "format:raw_text": [3], "format:preference": [6],
         "code:email": [3, 4], "code:exact_duplicates": [2], "code:short_answer": [6],
     }  # fmt: skip
-    assert found.select(["kind:conversation", "code:email"]).tolist() == [4]
-    assert found.select(["all"]) is None and found.select(["code:nothing"]).tolist() == []
-    found.found["truncated"] = array("I", [1, 6])
-    assert found.names()["truncated"] == 2 and found.select(["truncated", "good"]).tolist() == [1, 6]
+    assert list(found.select(["kind:conversation", "code:email"])) == [4]
+    assert found.select(["all"]) is None and list(found.select(["code:nothing"])) == []
+    found.found["truncated"] = RowSet([1, 6])
+    assert found.names()["truncated"] == 2 and list(found.select(["truncated", "good"])) == [1, 6]
 
 
 def test_all_rows_of_a_warning_are_listed_however_many(tmp_path):

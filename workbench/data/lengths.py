@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from array import array
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.numbers import SPILLED_ROWS, Numbers
-from workbench.data.quality import histogram
 from workbench.data.render import IGNORED, Rendered, render_many
+from workbench.data.row_set import RowSet
 from workbench.errors import NoTrainableTokens, UserError
 
 if TYPE_CHECKING:
@@ -20,11 +19,11 @@ _ROWS_LISTED = 1000
 
 
 class TokenLengths:
-    """Sees every rendered row once. truncated, untrained, refused: the numbers of such rows, in order."""
+    """Sees every rendered row once. truncated, untrained, refused: such rows."""
 
     def __init__(self, max_length: int) -> None:
         self.max_length = max_length
-        self.truncated, self.untrained, self.refused = array("I"), array("I"), array("I")
+        self.truncated, self.untrained, self.refused = RowSet(), RowSet(), RowSet()
         self.why: dict[int, UserError] = {}  # of the first untrained and refused rows
         self._lengths = Numbers("I")
         self._trained = self._lost = 0
@@ -44,14 +43,13 @@ class TokenLengths:
             self._note(self.refused, row, result)
             return
         self._lengths.append(length)
-        if length > self.max_length and (not self.truncated or self.truncated[-1] != row):
-            self.truncated.append(row)
+        if length > self.max_length:
+            self.truncated.add(row)
         if len(self._lengths.tail) >= SPILLED_ROWS:
             self._lengths.spill()
 
-    def _note(self, rows: array, row: int, why: UserError) -> None:
-        if not rows or rows[-1] != row:
-            rows.append(row)
+    def _note(self, rows: RowSet, row: int, why: UserError) -> None:
+        rows.add(row)
         if len(self.why) < _ROWS_LISTED:
             self.why.setdefault(row, why)
 
@@ -62,25 +60,23 @@ class TokenLengths:
         max_length. trained_lost_percent: of the tokens that take loss, those behind the cut. untrained: rows without
         any token to learn. refused: rows that the template cannot render.
         """
-        import numpy as np
-
-        numbers = self._lengths.whole() if len(self._lengths) else np.zeros(1, np.uint32)
-        middle, high = np.percentile(numbers, (50, 95))
-        cut = numbers > self.max_length
+        lengths = self._lengths.counts()
+        rows, cut = len(lengths), lengths.above(self.max_length)
         return {
-            "rows": len(self._lengths),
+            "rows": rows,
             "max_length": self.max_length,
             "tokens": {
-                "mean": round(float(numbers.mean()), 1), "p50": int(middle), "p95": int(high),
-                "max": int(numbers.max()), "sum": int(numbers.sum(dtype=np.int64)),
+                "mean": round(lengths.total / max(1, rows), 1),
+                "p50": int(lengths.percentile(50)) if rows else 0, "p95": int(lengths.percentile(95)) if rows else 0,
+                "max": lengths.most, "sum": lengths.total,
             },
-            "histogram": histogram(numbers),
-            "truncated": int(cut.sum()),
-            "truncated_percent": round(100 * float(cut.mean()), 2),
+            "histogram": lengths.histogram(),
+            "truncated": cut,
+            "truncated_percent": round(100 * cut / max(1, rows), 2),
             "trained_lost_percent": round(100 * self._lost / self._trained, 2) if self._trained else 0.0,
-            "untrained": self.untrained[:_ROWS_LISTED].tolist(),
+            "untrained": self.untrained.part(0, _ROWS_LISTED),
             "untrained_count": len(self.untrained),
-            "refused": self.refused[:_ROWS_LISTED].tolist(),
+            "refused": self.refused.part(0, _ROWS_LISTED),
             "refused_count": len(self.refused),
         }  # fmt: skip
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data.json_reader import row_of_line
+from workbench.data.row_set import RowSet
 from workbench.data.rows import Row
 
 STRIDE = 64
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20
 _NEWLINE = 10
 _BLANK = b"\xef\xbb\xbf \t\r\n"  # what a line may consist of without being a row, as json_reader has it
 
@@ -93,12 +94,12 @@ class LineIndex:
             return row_of_line(text, row, line)
         return row_of_line(text.decode(self.codec, "surrogateescape"), row, line)
 
-    def search(self, needle: str, tell: Callable[[float, int], None] = lambda fraction, found: None) -> array:
-        """The numbers of the rows in whose texts the needle stands, capitals aside; `tell` may raise to end it.
+    def search(self, needle: str, tell: Callable[[float, int], None] = lambda fraction, found: None) -> RowSet:
+        """The rows in whose texts the needle stands, capitals aside; `tell` may raise to end it.
 
         Bytes are looked for first, in every way JSON can write them; what is found is then read as a row.
         """
-        wanted, found = needle.casefold(), array("Q")
+        wanted, found = needle.casefold(), RowSet()
         variants = _written(needle, self.codec)
         with self.path.open("rb") as file:
             block, blocks = 0, len(self._offsets)
@@ -117,7 +118,7 @@ class LineIndex:
                         text = data[int(starts[place]) : stop if stop >= 0 else len(data)]
                         row = self._row(text, block * STRIDE + place + 1, self._lines[block] + int(numbers[place]) + 1)
                         if holds(row.value if row.reason is None else row.source, wanted):
-                            found.append(row.row)
+                            found.add(row.row)
                 block = following
         return found
 

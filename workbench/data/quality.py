@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workbench.data import suspects
-from workbench.data.numbers import SPILLED_ROWS, Numbers, grouped
+from workbench.data.numbers import SPILLED_ROWS, Counts, Numbers, grouped
 from workbench.data.overlap import HeldOut
 from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text
 from workbench.data.report import Warned
+from workbench.data.row_set import RowSet
 
 ROWS_LISTED = 1000  # per warning; the count goes on
 NEAR_COMPARED = 4000  # rows compared with each other for near duplicates: 0.3 ms each
 LANGUAGES_SAMPLED = 2000
-_BINS, _MOST_TURNS = 40, 20  # of the pictures
+_MOST_TURNS = 20  # of the picture
 _SHORT = 2  # characters; a yes or a letter can be right, many of them are worth a look
 _LONG = 8000
 _BIAS_PAIRS, _BIAS_SHARE = 20, 0.75  # pairs needed, and share of longer chosen answers from which length decides
 
 
 class Watch:
-    """Sees every record once. Holds the rows of each warning, the texts of the first few thousand, and no records;
-    its 40 bytes of numbers per row wait on disk when there are many."""
+    """Sees every record once. Holds the rows of each warning, one bit a row, the texts of the first few thousand, and
+    no records; its 40 bytes of numbers per row wait on disk when there are many."""
 
     def __init__(self, held_out: HeldOut | None = None) -> None:
         """held_out: evaluation rows that no row may give away."""
         self._held_out = held_out
-        self._counts: Counter[str] = Counter()
-        self._rows: dict[str, array] = defaultdict(lambda: array("I"))
+        self._rows: dict[str, RowSet] = defaultdict(RowSet)
         self._params: dict[str, dict[str, Any]] = {}
         self._whole, self._prompt, self._answer = Numbers("q"), Numbers("q"), Numbers("q")
         self._row, self._turns, self._length, self._answer_length = (Numbers("I") for _ in range(4))
@@ -44,14 +43,11 @@ class Watch:
 
     def note(self, code: str, row: int) -> None:
         """One more row for a warning; a row is listed once for each."""
-        listed = self._rows[code]
-        if not listed or listed[-1] != row:
-            self._counts[code] += 1
-            listed.append(row)
+        self._rows[code].add(row)
 
-    def rows(self, code: str) -> array:
-        """All rows of a warning, in order; those of duplicates and conflicts are known after `warnings`."""
-        return self._rows.get(code) or array("I")
+    def rows(self, code: str) -> RowSet:
+        """All rows of a warning; those of duplicates and conflicts are known after `warnings`."""
+        return self._rows.get(code) or RowSet()
 
     def add(self, row: int, record: Record, value: Any = None) -> list[str]:
         """value: the raw row, for the columns that a record has no place for (scores, choices).
@@ -138,76 +134,53 @@ class Watch:
     def warnings(self) -> list[Warned]:
         """All warnings, the most frequent first."""
         self._compare()
+        counts = {code: len(rows) for code, rows in self._rows.items() if len(rows)}
         if self._pairs >= _BIAS_PAIRS and self._longer >= _BIAS_SHARE * self._pairs:
-            self._counts["length_bias"] = self._longer
+            counts["length_bias"] = self._longer
             self._params["length_bias"] = {"percent": round(100 * self._longer / self._pairs), "pairs": self._pairs}
         return [
-            Warned(code, count, tuple(self._rows[code][:ROWS_LISTED]), self._params.get(code, {}))
-            for code, count in sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
+            Warned(code, count, tuple(self.rows(code).part(0, ROWS_LISTED)), self._params.get(code, {}))
+            for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ]
 
     def _compare(self) -> None:
         """Duplicates and contradictions, from the numbers of all rows."""
-        import numpy as np
-
-        if not len(self._row):
-            return
-        rows = self._row.whole()
-        copies = np.sort(np.concatenate([places[_repeated(values)] for places, values in grouped(self._whole)]))
-        self._set("exact_duplicates", rows[copies])
+        copies, conflicting = RowSet(), RowSet()  # places in the columns, from 1
+        for places, values in grouped(self._whole):
+            copies.add_all(places[_repeated(values)] + 1)
         if set(self._kinds) - {"text"}:
-            parts = grouped(self._prompt, self._answer)
-            conflicting = np.sort(np.concatenate([places[_conflicts(asked, told)] for places, asked, told in parts]))
-            self._set("conflicting_answers", rows[conflicting[self._turns.whole()[conflicting] > 0]])
-        same = set(rows[copies].tolist())
+            for places, asked, told in grouped(self._prompt, self._answer):
+                conflicting.add_all(places[_conflicts(asked, told)] + 1)
+        same, contradicted, at = RowSet(), RowSet(), 0
+        for rows, turns in zip(self._row.blocks(), self._turns.blocks(), strict=True):
+            same.add_all(rows[copies.mask(at, len(rows))])
+            contradicted.add_all(rows[conflicting.mask(at, len(rows)) & (turns > 0)])
+            at += len(rows)
         near = suspects.near_duplicates([(row, text) for row, text in self._near if row not in same])
-        self._set("near_duplicates", np.array(near, np.int64))
+        self._rows |= {"exact_duplicates": same, "conflicting_answers": contradicted, "near_duplicates": RowSet(near)}
         self._params["near_duplicates"] = {"compared": len(self._near)}
-
-    def _set(self, code: str, rows: Any) -> None:
-        import numpy as np
-
-        self._counts.pop(code, None)
-        if len(rows):
-            self._counts[code] = len(rows)
-            self._rows[code] = array("I", rows.astype(np.uint32).tobytes())
 
     def statistics(self) -> dict[str, Any]:
         """Figures over all good records, plain JSON. Languages are those of the first rows (`languages_sampled`)."""
+        turns, lengths, answers = self._turns.counts(), self._length.counts(), self._answer_length.counts()
         return {
             "records": len(self._row),
             "kinds": dict(self._kinds.most_common()),
-            "turns": _spread(self._turns),
-            "characters": _spread(self._length),
-            "answer_characters": _spread(self._answer_length),
+            "turns": _spread(turns),
+            "characters": _spread(lengths),
+            "answer_characters": _spread(answers),
             "languages": dict(self._languages.most_common()),
             "languages_sampled": min(len(self._row), LANGUAGES_SAMPLED),
-            "histograms": {"turns": _counted(self._turns), "characters": histogram(self._length.whole())},
+            "histograms": {"turns": _counted(turns), "characters": lengths.histogram()},
         }
 
 
-def histogram(numbers: Any, bins: int = _BINS) -> list[dict[str, float]]:
-    """[{"from", "to", "count"}] of whole numbers; the widths are equal."""
-    import numpy as np
-
-    if not len(numbers):
-        return []
-    most = int(numbers.max()) or 1
-    counts, edges = np.histogram(numbers, bins=min(bins, most), range=(0, most))
-    return [
-        {"from": round(float(low), 1), "to": round(float(top), 1), "count": int(count)}
-        for low, top, count in zip(edges[:-1], edges[1:], counts, strict=True)
-    ]
-
-
-def _counted(values: Numbers) -> list[dict[str, int]]:
+def _counted(column: Counts) -> list[dict[str, int]]:
     """How many rows have 0, 1, 2 … of something; the last counts those with more, too."""
-    import numpy as np
-
-    if not len(values):
-        return []
-    counts = np.bincount(np.minimum(values.whole(), _MOST_TURNS))
-    return [{"value": value, "count": int(count)} for value, count in enumerate(counts) if count]
+    pairs = zip(column.values.tolist(), column.counts.tolist(), strict=True)
+    counted = [{"value": value, "count": count} for value, count in pairs if value < _MOST_TURNS]
+    more = column.above(_MOST_TURNS - 1)
+    return [*counted, {"value": _MOST_TURNS, "count": more}] if more else counted
 
 
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum())
@@ -241,12 +214,12 @@ def fingerprint(record: Record) -> str:
 
 
 def _repeated(values: Any) -> Any:
-    """Indices of values that stood before, in order."""
+    """Indices of values that stood before."""
     import numpy as np
 
     order = np.argsort(values, kind="stable")
     ordered = values[order]
-    return np.sort(order[1:][ordered[1:] == ordered[:-1]])
+    return order[1:][ordered[1:] == ordered[:-1]]
 
 
 def _conflicts(prompts: Any, answers: Any) -> Any:
@@ -260,16 +233,13 @@ def _conflicts(prompts: Any, answers: Any) -> Any:
     # A group is in conflict when its lowest and highest answer differ.
     ends = np.r_[starts[1:], len(asked)] - 1
     differs = answered[starts] != answered[ends]
-    return np.sort(order[differs[group]])
+    return order[differs[group]]
 
 
-def _spread(values: Numbers) -> dict[str, float]:
-    import numpy as np
-
-    if not len(values):
+def _spread(column: Counts) -> dict[str, float]:
+    if not len(column):
         return {"mean": 0.0, "p50": 0, "p95": 0, "max": 0}
-    numbers = values.whole()
-    middle, high = np.percentile(numbers, (50, 95))
     return {
-        "mean": round(float(numbers.mean()), 2), "p50": int(middle), "p95": int(high), "max": int(numbers.max()),
+        "mean": round(column.total / len(column), 2), "p50": int(column.percentile(50)),
+        "p95": int(column.percentile(95)), "max": column.most,
     }  # fmt: skip

@@ -1,23 +1,25 @@
 """Sources -> their rows by page, found and filtered, with the report that a scan in the background fills in.
 
 Nothing of the rows stays in memory: lines are read where they stand (line_index.py), everything else is written down
-once (spool.py). A byte per row says what it became; the rows of each warning are numbers.
+once (spool.py). A byte per row says what it became, a bit per row whether a warning holds.
 """
 
 from __future__ import annotations
 
 import time
-from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench import heap
 from workbench.data import formats, sources
 from workbench.data.line_index import LineIndex
 from workbench.data.load import Item
 from workbench.data.reading import Reading
 from workbench.data.records import Kind
 from workbench.data.report import Report
+from workbench.data.row_set import RowSet
 from workbench.data.rows import Row, Rows
 from workbench.data.sources import Source
 from workbench.data.spool import Spool
@@ -28,6 +30,7 @@ Tell = Callable[[float | None, int], None]
 
 _KINDS: tuple[Kind, ...] = ("conversation", "preference", "feedback", "text")
 _UNSEEN, _BAD, _PART, _FIRST_KIND = 0, 1, 2, 3
+_MARKS = 1 << 16  # looked at together
 _TOLD_ROWS = 512  # between two calls of `tell`
 _SPOOLED_BELOW = 1 << 20  # a smaller file of lines may be one row that is a whole table
 
@@ -45,13 +48,13 @@ class View:
         self._rows = self._survey.rows
         self.report: Report = self._survey.report
         self.watch = self._survey.watch
-        self.found: dict[str, array] = {}
+        self.found: dict[str, RowSet] = {}
         self.columns: dict[str, None] = {}  # of the first rows, in order; what can be mapped by hand
         self.scanned = 0
         self.whole = False
-        self._marks = bytearray()
-        self._slugs: list[str | None] = [None]
-        self._slug_of = bytearray()
+        self._marks = bytearray()  # of each row the place of what it became in `_became`
+        self._became: list[tuple[int, str | None]] = [(_UNSEEN, None)]  # five for each of 38 schemas at most
+        self._counts = [0]  # rows of each
         self._gathered: dict[int, list[Item]] = {}
         self._plain = _lines_of(found, self._rows)
         self.rows: LineIndex = LineIndex(self._plain, self._codec()) if self._plain else Spool(folder)
@@ -72,6 +75,7 @@ class View:
             if isinstance(self.rows, Spool):
                 self.rows.finish()
             self._survey.finish()
+            heap.trim()
 
     def _read(self, tell: Tell) -> None:
         self._rows.rows = self._passing(self._rows.rows, tell)
@@ -107,13 +111,17 @@ class View:
     def _mark(self, item: Item) -> None:
         missing = item.row - len(self._marks)
         if missing > 0:
-            self._marks.extend(bytes([_UNSEEN]) * missing)
-            self._slug_of.extend(bytes(missing))
-        at = item.row - 1
-        if item.slug not in self._slugs:
-            self._slugs.append(item.slug)
-        self._marks[at] = _BAD if item.record is None else _FIRST_KIND + _KINDS.index(item.record.kind)
-        self._slug_of[at] = self._slugs.index(item.slug)
+            self._marks.extend(bytes(missing))
+            self._counts[0] += missing
+        mark = _BAD if item.record is None else _FIRST_KIND + _KINDS.index(item.record.kind)
+        became = (mark, item.slug)
+        if became not in self._became:
+            self._counts.append(0)
+            self._became.append(became)
+        at, place = item.row - 1, self._became.index(became)
+        self._counts[self._marks[at]] -= 1
+        self._counts[place] += 1
+        self._marks[at] = place
 
     # -- pages --------------------------------------------------------------------------------------------------------
 
@@ -124,50 +132,49 @@ class View:
 
     def names(self) -> dict[str, int]:
         """What `select` knows, with how many rows each has: bad, kinds, formats, warnings, and what others added."""
-        import numpy as np
-
-        marks = np.frombuffer(bytes(self._marks), np.uint8)
-        counts = np.bincount(marks, minlength=_FIRST_KIND + len(_KINDS))
-        named = {"good": int(counts[_FIRST_KIND:].sum()), "bad": int(counts[_BAD])}
-        named |= {f"kind:{kind}": int(counts[_FIRST_KIND + at]) for at, kind in enumerate(_KINDS)}
-        slugs = np.bincount(np.frombuffer(bytes(self._slug_of), np.uint8), minlength=len(self._slugs))
-        named |= {f"format:{slug}": int(slugs[at]) for at, slug in enumerate(self._slugs) if slug}
+        marks, slugs = Counter[int](), Counter[str | None]()
+        for (mark, slug), count in list(zip(self._became, self._counts, strict=False)):
+            marks[mark] += count
+            slugs[slug] += count
+        named = {"good": sum(marks[_FIRST_KIND + at] for at in range(len(_KINDS))), "bad": marks[_BAD]}
+        named |= {f"kind:{kind}": marks[_FIRST_KIND + at] for at, kind in enumerate(_KINDS)}
+        named |= {f"format:{slug}": count for slug, count in slugs.items() if slug}
         named |= {f"code:{item.code}": item.count for item in self.report.warnings if item.rows}
         named |= {name: len(rows) for name, rows in self.found.items()}
         return {name: count for name, count in named.items() if count or name in self.found}
 
-    def select(self, names: Iterable[str]) -> Any:
-        """The numbers of the rows that all of the names hold, rising; None when no name is given: every row."""
-        import numpy as np
-
+    def select(self, names: Iterable[str]) -> RowSet | None:
+        """The rows that all of the names hold; None when no name is given: every row."""
         chosen = None
         for name in names:
             if name in ("", "all"):
                 continue
             rows = self._named(name)
-            chosen = rows if chosen is None else np.intersect1d(chosen, rows, assume_unique=True)
+            chosen = rows if chosen is None else chosen & rows
         return chosen
 
-    def _named(self, name: str) -> Any:
-        import numpy as np
-
+    def _named(self, name: str) -> RowSet:
         if name in self.found:
-            return np.array(self.found[name], np.int64)
+            return self.found[name]
         group, _, value = name.partition(":")
         if group == "code":
-            return np.unique(np.array(self.watch.rows(value), np.int64))
-        marks = np.frombuffer(bytes(self._marks), np.uint8)
-        if group == "format" and value in self._slugs:
-            kept = np.frombuffer(bytes(self._slug_of), np.uint8) == self._slugs.index(value)
-        elif group == "kind" and value in _KINDS:
-            kept = marks == _FIRST_KIND + _KINDS.index(value)  # type: ignore[arg-type]
-        elif name == "good":
-            kept = marks >= _FIRST_KIND
-        elif name == "bad":
-            kept = marks == _BAD
-        else:
-            return np.empty(0, np.int64)
-        return np.flatnonzero(kept) + 1
+            return self.watch.rows(value)
+        if group == "format":
+            return self._marked(lambda mark, slug: slug == value)
+        if group == "kind" and value in _KINDS:
+            wanted = _FIRST_KIND + _KINDS.index(value)  # type: ignore[arg-type]
+            return self._marked(lambda mark, slug: mark == wanted)
+        if name == "good":
+            return self._marked(lambda mark, slug: mark >= _FIRST_KIND)
+        return self._marked(lambda mark, slug: name == "bad" and mark == _BAD)
+
+    def _marked(self, wanted: Callable[[int, str | None], bool]) -> RowSet:
+        import numpy as np
+
+        kept = np.array([wanted(mark, slug) for mark, slug in self._became])
+        seen = len(self._marks)
+        parts = (bytes(self._marks[at : min(seen, at + _MARKS)]) for at in range(0, seen, _MARKS))
+        return RowSet.where(kept[np.frombuffer(part, np.uint8)] for part in parts)
 
     def page(self, number: int, size: int, names: Iterable[str] = ()) -> tuple[list[Item], int]:
         """(the items of a page from 1, how many rows there are to leaf through)."""
@@ -176,7 +183,7 @@ class View:
         if chosen is None:
             size = min(size, self.count - begin)
             return (self.items(range(begin + 1, begin + size + 1)) if size > 0 else []), self.count
-        return self.items(chosen[begin : begin + size].tolist()), len(chosen)
+        return self.items(chosen.part(begin, size)), len(chosen)
 
     def item(self, row: int) -> Item | None:
         """The first item of a row, by its number in the source."""

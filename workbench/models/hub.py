@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib.util
 import itertools
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench import heap
 from workbench.errors import UserError
 from workbench.models import abilities, sources, weights
 from workbench.models.building import BUILDING
@@ -145,10 +144,7 @@ def release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if sys.platform == "linux":  # glibc keeps freed pages for itself otherwise; other C libraries have no such call
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+    heap.trim()
 
 
 def _bytes_needed(path: Path, section: ModelSection, dtype: torch.dtype) -> int:

@@ -22,7 +22,7 @@ from fastapi.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from workbench import runs
+from workbench import heap, runs
 from workbench.chat import openai_api
 from workbench.errors import UserError
 from workbench.history.lines import Lines
@@ -315,6 +315,7 @@ def serve(
     t = Texts(lang or preferred(None, os.environ.get("LANG", "").replace("_", "-")))
     check_listen(host, auth)
     listening = _listen(host, port)
+    heap.share()
     app = App(home)
     try:
         app.home.mkdir(parents=True, exist_ok=True)

@@ -52,7 +52,7 @@ class Bad:
 
 def bad_rows(view: View, language: str) -> Iterator[dict[str, Any]]:
     """{"row", "line", "reason", "content"} of every bad row; content as the source has it, nothing covered."""
-    for item in view.iterate(view.select(["bad"]).tolist()):
+    for item in view.iterate(view.select(["bad"]) or ()):
         if item.reason is not None:
             reason = item.reason.text(language)
             yield {"row": item.row, "line": item.line, "reason": reason, "content": item.value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import gradio as gr
 from workbench.data import styles
 from workbench.data.load import Item
 from workbench.data.reading import Seeing
+from workbench.data.row_set import RowSet
 from workbench.data.view import View
 from workbench.errors import UserError, WorkbenchError
 from workbench.ui import forms
@@ -137,12 +139,14 @@ class Seen:
 
         task.tell(None)
         seeing = Seeing.of({"model": model, "template": template, "max_length": max_length})
-        rows = view.select(["good"]).tolist()
+        good = view.select(["good"]) or RowSet()
 
         def items() -> Iterator[Item]:
-            for at in range(0, len(rows), _ROWS_AT_ONCE):
-                task.tell(at / len(rows), at)
-                yield from view.iterate(rows[at : at + _ROWS_AT_ONCE])
+            rows, done = iter(good), 0
+            while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+                task.tell(done / len(good), done)
+                yield from view.iterate(some)
+                done += len(some)
 
         lengths = measure(items(), self.app.hub.tokenizer(seeing.model), seeing)
         found = {"truncated": lengths.truncated, "untrained": lengths.untrained, "refused": lengths.refused}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE_SECONDS = 1.0  # small files are there when the click is answered; the timer brings the rest
+_AT_ONCE_SECONDS = 0.3  # small files are there when the click is answered; the timer brings the rest
 
 
 def build(app: App, t: Texts) -> Data:
