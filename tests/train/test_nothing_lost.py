@@ -175,17 +175,6 @@ def test_a_checkpoint_is_as_large_as_it_was_foreseen(new_run, hub, monkeypatch):
     assert 0.8 < foreseen[0] / real < 1.2
 
 
-def test_the_curve_goes_to_tensorboard_too(new_run, hub):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    run = new_run(**{"training.report_to": "tensorboard"})
-    train(run, hub=hub)
-    (events,) = run.directory.rglob("events.out.tfevents.*")
-    read = accumulator.EventAccumulator(str(events))
-    read.Reload()
-    shown = [(event.step, event.value) for event in read.Scalars("train/loss")]
-    assert shown == [(row["step"], pytest.approx(row["loss"])) for row in run.metrics()]
-
-
 def test_a_service_whose_library_is_missing_is_refused_with_the_line_that_installs_it(spec, home, monkeypatch):
     honest = abilities.importlib.util.find_spec
     monkeypatch.setattr(abilities.importlib.util, "find_spec", lambda name: None if name == "swanlab" else honest(name))

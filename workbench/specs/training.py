@@ -45,7 +45,7 @@ class TrainingSection(Section):
     data_seed: int = knob(-1, "Seed of the data", "Of the split, the mix and the order of the rows; -1: the same as the seed. Lets two runs differ in nothing but their data's order.", ge=-1, le=2**32 - 1, receiver=_ARGS)
     gradient_checkpointing: Literal["auto"] | bool = knob("auto", "Gradient checkpointing", "Compute activations twice instead of keeping them: much less memory, up to a third slower. auto: only where the memory estimate says that it does not fit without.", receiver=_ARGS, topic="resources")
     torch_compile: bool = knob(False, "Compile the model", "torch.compile: minutes at the start, then faster steps on a GPU; gains nothing in short runs.", receiver=_ARGS, topic="resources")
-    report_to: Literal["none", "tensorboard", "trackio", "wandb", "swanlab"] = knob("none", "Report to", "Also send the curve to TensorBoard or Trackio (local), W&B or SwanLab (their service, with your own login).", receiver=_ARGS, topic="records")
+    report_to: Literal["none", "tensorboard", "trackio", "wandb", "swanlab"] = knob("none", "Report to", "Also send the curve to TensorBoard or Trackio (files of this machine), W&B or SwanLab (their service, with your own login; without one it stays in the run's folder and can be sent later).", receiver=_ARGS, topic="records")
     num_threads: int = knob(0, "CPU threads", "0: one for small models (more threads only wait for each other), otherwise all cores.", ge=0, le=1024, topic="resources")
 
     @property

@@ -12,8 +12,9 @@ from workbench.errors import UserError
 from workbench.specs import Spec, knobs
 from workbench.specs.training import TrainingSection
 
-# Ours to do: the Trainer's own needs eval_steps to divide save_steps, and looks for the best in the wrong folder.
-_OURS = {"load_best_model_at_end"}
+# Ours to do: the Trainer's own needs eval_steps to divide save_steps, and looks for the best in the wrong folder;
+# what it reports with asks for keys and prints (train/reports.py).
+_OURS = {"load_best_model_at_end", "report_to"}
 _RECEIVERS = ("transformers.TrainingArguments", "trl.SFTConfig")
 
 
@@ -52,6 +53,7 @@ def arguments(spec: Spec, run_dir: Path, device: torch.device, dtype: torch.dtyp
         remove_unused_columns=False,
         logging_nan_inf_filter=False,  # it would hide the NaN that our guard looks for
         disable_tqdm=True,
+        report_to="none",
         run_name=run_dir.name,
     )
 

@@ -158,6 +158,7 @@ class _Pass:
         self.run, self.spec, self.hub, self.base, self.heart, self.log = run, spec, hub, base, heart, log
         self.rendered, self.held_out, self.on_progress = rendered, held_out, on_progress
         self.best: Any = None
+        self.report: Any = None
 
     def go(self, checkpoint: Path | None, tell: OnProgress, began: float) -> dict[str, Any]:
         from workbench.train import callbacks
@@ -170,7 +171,11 @@ class _Pass:
         with self.hub.live.published(self.run.name, copied) as live:
             # Before the others: probes asked at a step's end must not keep the weights locked.
             trainer.callback_handler.callbacks.insert(0, callbacks.ShareWeights(live))
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            try:
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            finally:
+                if self.report is not None:
+                    self.report.close()
         step, total = trainer.state.global_step, trainer.state.max_steps
         heart.note(step=step, total_steps=total, phase="saving")
         early = self.best is not None and self.best.stopped_early
@@ -189,7 +194,7 @@ class _Pass:
         import copy
 
         from workbench.stages import methods
-        from workbench.train import callbacks, probes
+        from workbench.train import callbacks, probes, reports
 
         run, spec, base = self.run, self.spec, self.base
         texts = [row.text for row in self.rendered]
@@ -208,6 +213,9 @@ class _Pass:
                 saves=training.load_best_model_at_end or training.early_stopping_patience > 0,
             )  # fmt: skip
             around.append(self.best)
+        if spec.training.report_to != "none":
+            self.report = reports.Report(run, spec, self.log)
+            around.append(self.report)
         # The trainer may set a padding token: on a copy, because everybody shares the hub's tokenizer.
         tokenizer = copy.deepcopy(base.tokenizer)
         method = methods.of(spec, run.home, run.directory)
