@@ -75,6 +75,7 @@ def test_swanlab_without_a_login_keeps_the_curve_in_the_run(new_run, hub, capsys
 
 
 def test_a_service_that_fails_costs_no_run_and_tells_no_key(new_run, hub, monkeypatch):
+    monkeypatch.setattr("workbench.models.abilities.no_reporter", lambda name: None)  # installed or not
     monkeypatch.setenv("WANDB_API_KEY", "a-secret-key")
     asked, closed = [], []
 
@@ -99,6 +100,7 @@ def test_a_service_that_fails_costs_no_run_and_tells_no_key(new_run, hub, monkey
 
 
 def test_a_report_is_closed_when_the_run_fails(new_run, hub, monkeypatch):
+    monkeypatch.setattr("workbench.models.abilities.no_reporter", lambda name: None)  # installed or not
     closed = []
     opened = reports._Opened(lambda figures, step: None, lambda: closed.append(True), "here")
     monkeypatch.setitem(reports._OPEN, "trackio", lambda run, settings, offline: opened)
