@@ -10,6 +10,7 @@ from workbench.memory import device as devices
 from workbench.memory.advice import advise
 from workbench.memory.device import Device
 from workbench.memory.estimate import PARTS, Estimate, Rows, estimate
+from workbench.memory.learned import built_matrices
 from workbench.memory.remedies import remedies
 from workbench.models import anatomy
 from workbench.specs import layered, parse, to_mapping
@@ -85,6 +86,28 @@ def test_what_fits_needs_no_remedy_and_what_does_not_gets_three_that_work():
         assert (
             (again.total_bytes, again.verdict) == (remedy.total_bytes, remedy.verdict) != (found.total_bytes, "too_big")
         )
+
+
+def test_matrices_that_a_method_builds_in_every_step_count_whatever_the_batch():
+    linears = anatomy.of_path("embedded").linears
+    whole = sum(item.inputs * item.outputs for item in linears)
+    squares = sum(item.inputs**2 for item in linears)
+    one, two = Rows(1, 8, 1.0), Rows(2, 8, 1.0)
+
+    def fixed(kind, **knobs):
+        """What does not grow with the rows."""
+        knobs |= {"adapter.type": kind, "training.gradient_checkpointing": False}
+        small, large = (parts(GPU, rows, **knobs)["activations"] for rows in (one, two))
+        return 2 * small - large
+
+    assert fixed("lora") == fixed("oft") == pytest.approx(0, abs=2)
+    assert fixed("lokr") - fixed("lora") >= 4 * whole - 2  # the update by which the rows are multiplied
+    assert fixed("boft") - fixed("lora") >= 4 * 2 * squares - 2
+    built = {name: built_matrices(parse(knobs).adapter, anatomy.of_path("embedded")) for name, knobs in {
+        "lora": {}, "dora": {"adapter.use_dora": True}, "loha": {"adapter.type": "loha"}}.items()}  # fmt: skip
+    assert built["lora"] == []
+    assert (sum(b.kept for b in built["dora"]), sum(b.freed for b in built["dora"])) == (0, squares + 3 * whole)
+    assert (sum(b.kept for b in built["loha"]), sum(b.freed for b in built["loha"])) == (whole, 3 * whole)
 
 
 def test_checkpointing_that_is_left_open_is_on_only_where_it_does_not_fit_without():

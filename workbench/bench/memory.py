@@ -6,7 +6,9 @@ Small random models of several shapes, so that what the estimate gets wrong cann
 
 from __future__ import annotations
 
+import importlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -30,11 +32,18 @@ class Configuration:
     length: int = 256
     checkpointing: bool = False
     fraction: float = 0.5
+    uneven: bool = False  # rows between a quarter of the length and the whole
+    stage: str = "sft"
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        parts = [self.stage * (self.stage != "sft"), self.shape, self.method, f"{self.batch}x{self.length}"]
+        parts += ["checkpointing" * self.checkpointing, "uneven" * self.uneven]
+        return " ".join(filter(None, [*parts, *(f"{path}={value}" for path, value in self.more.items())]))
 
     def overrides(self) -> dict[str, Any]:
         return {
-            "adapter.type": self.method, "training.per_device_train_batch_size": self.batch,
+            "stage": self.stage, "adapter.type": self.method, "training.per_device_train_batch_size": self.batch,
             "data.max_length": self.length, "training.gradient_checkpointing": self.checkpointing,
         } | dict(self.more)  # fmt: skip
 
@@ -47,9 +56,18 @@ SHAPES: dict[str, dict[str, Any]] = {
                    "head_dim": 40, "vocab_size": 4096, "tie_word_embeddings": False, **_SMALL},
     "qwen2-vocabulary": {"model_type": "qwen2", "hidden_size": 384, "intermediate_size": 1024, "num_hidden_layers": 4,
                          "vocab_size": 49152, "tie_word_embeddings": True, **_SMALL},
+    "qwen3-deep": {"model_type": "qwen3", "hidden_size": 256, "intermediate_size": 768, "num_hidden_layers": 20,
+                   "head_dim": 32, "vocab_size": 8192, "tie_word_embeddings": True, **_SMALL, "num_key_value_heads": 2},
+    "llama-wide": {"model_type": "llama", "hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 3,
+                   "vocab_size": 16384, "tie_word_embeddings": False, **_SMALL, "num_key_value_heads": 8},
+    "mistral": {"model_type": "mistral", "hidden_size": 512, "intermediate_size": 1792, "num_hidden_layers": 8,
+                "head_dim": 64, "vocab_size": 32000, "tie_word_embeddings": False, "sliding_window": None, **_SMALL},
+    "qwen2-large-vocabulary": {"model_type": "qwen2", "hidden_size": 256, "intermediate_size": 704,
+                               "num_hidden_layers": 6, "vocab_size": 98304, "tie_word_embeddings": True, **_SMALL},
     "gpt2": {"model_type": "gpt2", "n_embd": 512, "n_layer": 6, "n_head": 8, "n_positions": 1024, "vocab_size": 8192},
 }  # fmt: skip
-CONFIGURATIONS = (
+# What the estimate was made on,
+KNOWN = (
     Configuration("qwen3"),
     Configuration("qwen3", batch=8),
     Configuration("qwen3", batch=2, length=768),
@@ -65,42 +83,124 @@ CONFIGURATIONS = (
     Configuration("qwen2-vocabulary", "prompt", fraction=0.25),
     Configuration("gpt2"),
     Configuration("gpt2", "full", length=128),
+    # What a first held-out table showed to be missing: matrices that DoRA, LoKr and BOFT build in every step.
+    Configuration("llama-wide", more={"adapter.use_dora": True}),
+    Configuration("qwen3-deep", more={"adapter.use_dora": True}),
+    Configuration("mistral", batch=8, length=64, more={"adapter.use_dora": True}),
+    Configuration("llama-wide", "lokr", batch=3, length=200),
+    Configuration("llama-deep", "boft", batch=2),
+    Configuration("mistral", "oft", batch=2),
 )  # fmt: skip
 
 
-def compare(chosen: tuple[Configuration, ...] = CONFIGURATIONS) -> dict[str, Any]:
-    """A line per configuration: estimate and measured peak in MB, and their ratio; `own_…` without the libraries.
+# and what it was not: other shapes, methods, stages and knobs.
+HELD_OUT = (
+    Configuration("qwen3-deep", length=384),
+    Configuration("qwen3-deep", "full", batch=2, length=512),
+    Configuration("qwen3-deep", checkpointing=True, batch=8, length=384),
+    Configuration("qwen3-deep", "ia3"),
+    Configuration("qwen3-deep", more={"model.dtype": "bfloat16"}, batch=8),
+    Configuration("llama-wide", "freeze", batch=8, more={"adapter.trained_layers": 1}),
+    Configuration("llama-wide", "full", batch=2, checkpointing=True),
+    Configuration("llama-wide", batch=16, length=64, more={"adapter.target_modules": "gate_proj,up_proj,down_proj"}),
+    Configuration("mistral", batch=6, uneven=True, length=320),
+    Configuration("mistral", "prefix"),
+    Configuration("mistral", batch=1, length=1024, more={"data.packing": True}),
+    Configuration("mistral", stage="pretrain", length=384, fraction=1.0),
+    Configuration("qwen2-large-vocabulary", batch=2, length=512, fraction=0.8),
+    Configuration("qwen2-large-vocabulary", "bottleneck", batch=8, length=192, fraction=0.2),
+    Configuration("gpt2", batch=6, length=200),
+    Configuration("llama-deep", batch=2, more={"adapter.use_dora": True}),
+    Configuration("qwen2-vocabulary", batch=4, length=128, more={"adapter.use_dora": True}),
+    Configuration("qwen3-deep", "loha", batch=2),
+    Configuration("qwen3-deep", "boft", batch=2, length=200),
+    Configuration("llama-wide", "oft", batch=2, length=200),
+    Configuration("qwen3", "adalora"),
+    Configuration("qwen3", "vera", more={"adapter.r": 256}),
+    Configuration("mistral", "p_tuning", batch=4, length=160, checkpointing=True),
+)  # fmt: skip
 
-    within_15_percent: how many of the totals lie that near.
+
+def compare(chosen: tuple[Configuration, ...] | None = None) -> dict[str, Any]:
+    """Two tables, `known` and `held_out`, or one of what is chosen: estimate and measured peak in MB, and their ratio.
+
+    `own_…` without the libraries. within_15_percent: how many of the totals lie that near; worst: the farthest off.
+    Where the C library finds its holes differs from process to process (one training took 1113 and 1304 MB): a line
+    that lies outside is measured twice more, all three are shown and the median counts.
     """
+    tables = {"known": KNOWN, "held_out": HELD_OUT} if chosen is None else {"chosen": chosen}
+    shapes = sorted({item.shape for table in tables.values() for item in table})
     with tempfile.TemporaryDirectory() as folder:
-        _process("build", {"folder": folder, "shapes": sorted({item.shape for item in chosen})})
-        lines = [_measured(item, Path(folder)) for item in chosen]
-    good = sum(abs(line["ratio"] - 1) <= WITHIN for line in lines)
-    return {"configurations": lines, "within_15_percent": good, "of": len(lines)}
+        _process("build", {"folder": folder, "shapes": shapes})
+        return {name: _table([_measured(item, Path(folder)) for item in table]) for name, table in tables.items()}
+
+
+def _table(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    ratios = [line["ratio"] for line in lines]
+    worst = max(lines, key=lambda line: abs(math.log(line["ratio"])))
+    return {
+        "configurations": lines, "of": len(lines), "ratio_min": min(ratios), "ratio_max": max(ratios),
+        "within_15_percent": sum(map(_near, ratios)),
+        "worst": f"{worst['configuration']}: {worst['ratio']}",
+    }  # fmt: skip
 
 
 def _measured(item: Configuration, folder: Path) -> dict[str, Any]:
     from workbench.memory.device import chosen
-    from workbench.memory.estimate import Rows, estimate
+    from workbench.memory.estimate import estimate
     from workbench.models import anatomy
-    from workbench.specs import parse
+    from workbench.train.plan import Counted, rows_of
 
     path = str(folder / item.shape)
-    spec = parse({"model.path": path, "model.device": "cpu", "probes.path": ""} | item.overrides())
-    rows = Rows(item.batch, item.length, item.fraction)
+    spec = _spec(item, path)
+    rows = rows_of(spec, Counted.of(_rows(item)), on_cpu=True)
     expected = estimate(spec, rows=rows, model=anatomy.of_path(path), device=chosen("cpu"))
-    found = _process("one", {"path": path, "item": asdict(item)})
+    given = {"path": path, "item": asdict(item)}
+    measured = [_process("one", given)]
+    if not _near(expected.total_bytes / measured[0]["peak_bytes"]):
+        measured += [_process("one", given) for _ in range(2)]
+    found = sorted(measured, key=lambda one: one["peak_bytes"])[len(measured) // 2]
     own = expected.total_bytes - expected.parts["framework"]
     return {
-        "configuration": f"{item.shape} {item.method} {item.batch}x{item.length}"
-        + (" checkpointing" if item.checkpointing else "") + "".join(f" {k}={v}" for k, v in item.more.items()),
+        "configuration": str(item),
         "estimated_mb": _mb(expected.total_bytes), "measured_mb": _mb(found["peak_bytes"]),
         "ratio": round(expected.total_bytes / found["peak_bytes"], 3),
         "own_estimated_mb": _mb(own), "own_measured_mb": _mb(found["peak_bytes"] - found["libraries_bytes"]),
-        "libraries_mb": _mb(found["libraries_bytes"]),
+        "libraries_mb": _mb(found["libraries_bytes"]), "all_measured_mb": [_mb(one["peak_bytes"]) for one in measured],
         "parts_mb": {name: _mb(value) for name, value in expected.parts.items()},
     }  # fmt: skip
+
+
+def _near(ratio: float) -> bool:
+    return abs(ratio - 1) <= WITHIN
+
+
+def _spec(item: Configuration, path: str) -> Any:
+    from workbench.specs import parse
+
+    steps = len(_lengths(item)) // item.batch
+    fixed = {"model.path": path, "model.device": "cpu", "training.max_steps": steps, "training.save_steps": 10_000}
+    return parse(fixed | item.overrides())
+
+
+def _lengths(item: Configuration) -> list[int]:
+    """Of the rows, in tokens."""
+    if item.uneven:
+        return [item.length * (4 - place % 4) // 4 for place in range(item.batch * 3 * STEPS)]
+    if item.more.get("data.packing"):
+        return [item.length // 4] * (4 * item.batch * STEPS)
+    return [item.length] * (item.batch * STEPS)
+
+
+def _rows(item: Configuration) -> list[Any]:
+    from workbench.data.render import Rendered
+
+    made = []
+    for length in _lengths(item):
+        silent = round(length * (1 - item.fraction))
+        ids = [5 + place % 1000 for place in range(length)]
+        made.append(Rendered(ids, [-100] * silent + [7] * (length - silent), "", False, [], [], []))
+    return made
 
 
 def _mb(count: float) -> float:
@@ -142,26 +242,20 @@ def _one(path: str, item: dict[str, Any]) -> dict[str, Any]:
     import torch
     import trl  # noqa: F401
 
-    from workbench.data.render import Rendered
     from workbench.memory.footprint import Footprint
     from workbench.models.hub import Hub
-    from workbench.specs import parse
-    from workbench.stages import methods, sft
+    from workbench.stages import methods
 
     torch.set_num_threads(1)
     given = Configuration(**item)
-    fixed = {"model.path": path, "model.device": "cpu", "probes.path": "", "training.max_steps": STEPS}
-    spec = parse(fixed | {"training.save_steps": 10_000} | given.overrides())
+    spec = _spec(given, path)
     footprint = Footprint()
     libraries = footprint.lap()
     base = Hub().load(spec.model)
-    silent = round(given.length * (1 - given.fraction))
-    labels = [-100] * silent + [7] * (given.length - silent)
-    ids = [5 + place % 1000 for place in range(given.length)]
-    rows = [Rendered(ids, labels, "", False, [], [], []) for _ in range(given.batch * STEPS)]
+    stage = importlib.import_module(f"workbench.stages.{spec.stage}")
     with tempfile.TemporaryDirectory() as run_dir:
         method = methods.of(spec)
-        trainer = sft.build(spec, method.tree(base), base.tokenizer, rows, Path(run_dir), method=method)
+        trainer = stage.build(spec, method.tree(base), base.tokenizer, _rows(given), Path(run_dir), method=method)
         trainer.args.save_strategy = "no"
         trainer.train()
     return {"peak_bytes": footprint.peak_bytes(), "libraries_bytes": libraries}

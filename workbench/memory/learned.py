@@ -96,7 +96,8 @@ def _oft(section: AdapterSection, model: Anatomy) -> Learned:
 def _boft(section: AdapterSection, model: Anatomy) -> Learned:
     size, factors, chosen = section.boft_block_size, section.boft_n_butterfly_factor, targets(section, model)
     blocks = sum(factors * (t.inputs // size) * size * size + t.outputs for t in chosen)
-    return Learned(blocks, fed=sum(t.inputs + t.outputs for t in chosen))
+    permutations = sum(factors * t.inputs**2 for t in chosen)  # a matrix for each, kept beside the weights
+    return Learned(blocks, frozen=permutations, fed=sum(t.outputs for t in chosen))
 
 
 def _vera(section: AdapterSection, model: Anatomy) -> Learned:
@@ -170,6 +171,37 @@ def _lisa(section: AdapterSection, model: Anatomy) -> Learned:
     """What learns at one time: some layers, and what stands outside the layers."""
     outside = model.parameters - model.layers * model.layer_parameters
     return Learned(outside + min(section.lisa_layers, model.layers) * model.layer_parameters)
+
+
+@dataclass(frozen=True)
+class Built:
+    """32-bit elements of whole matrices that a method computes for one layer in every step, whatever the batch.
+
+    kept: for the backward pass. freed: in the same breath.
+    """
+
+    kept: int
+    freed: int
+
+
+def built_matrices(section: AdapterSection, model: Anatomy) -> list[Built]:
+    """Of each adapted layer, as PEFT's forward passes go; empty where a method only meets the rows."""
+    build = _BUILT.get("dora" if section.type == "lora" and section.use_dora else section.type)
+    return [build(section, item) for item in targets(section, model)] if build else []
+
+
+_BUILT: Mapping[str, Callable[[AdapterSection, Linear], Built]] = {
+    # An identity matrix, the whole update, the scaled update, and the sum of it and the weights whose norm is taken.
+    "dora": lambda section, item: Built(0, item.inputs**2 + 3 * item.inputs * item.outputs),
+    # The whole update, by which the rows are multiplied; before it the unscaled one.
+    "lokr": lambda section, item: Built(item.inputs * item.outputs, item.inputs * item.outputs),
+    # The same, of two products.
+    "loha": lambda section, item: Built(item.inputs * item.outputs, 3 * item.inputs * item.outputs),
+    # The identity and the rotation, two more for each further factor; the blocks and two products of each factor.
+    "boft": lambda section, item: Built(
+        2 * section.boft_n_butterfly_factor * item.inputs**2, 3 * section.boft_n_butterfly_factor * item.inputs**2
+    ),
+}
 
 
 METHODS: Mapping[str, Callable[[AdapterSection, Anatomy], Learned]] = {
