@@ -27,7 +27,7 @@ def upload(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("language", "good", "bad"), [("en", "29 good rows", "1 bad rows"), ("zh", "可用 29 行", "不可用 1 行")]
+    ("language", "good", "bad"), [("en", "29 good rows", "1 bad row"), ("zh", "可用 29 行", "不可用 1 行")]
 )
 def test_an_uploaded_file_is_looked_at_row_by_row(visit, upload, server, language, good, bad):
     page = visit(language, "data")

@@ -278,7 +278,7 @@ def test_wrong_targets_and_containers_write_nothing(source, tmp_path):
 def test_a_file_without_a_good_row_leaves_the_old_output_alone(source, tmp_path):
     out = tmp_path / "out.jsonl"
     out.write_text("old", encoding="utf-8")
-    with pytest.raises(UserError, match="none of its 1 rows"):
+    with pytest.raises(UserError, match="none of its 1 row "):
         convert(source(Text("文")), out, "alpaca")
     assert out.read_text(encoding="utf-8") == "old" and len(list(tmp_path.iterdir())) == 2
 

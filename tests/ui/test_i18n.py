@@ -6,7 +6,7 @@ import re
 import pytest
 
 from workbench.errors import UserError
-from workbench.locales import catalogue
+from workbench.locales import catalogue, translate
 from workbench.specs import STAGES, knobs
 from workbench.ui.i18n import Texts, preferred
 
@@ -18,6 +18,23 @@ def test_every_text_of_the_page_stands_in_both_languages_with_the_same_slots():
     mine = [key for key in english | chinese if key.split(".")[0] in ("ui", "errors", "states", "sections")]
     assert [key for key in mine if key not in english or key not in chinese] == []
     assert [key for key in mine if set(SLOTS.findall(english[key])) != set(SLOTS.findall(chinese[key]))] == []
+
+
+def test_a_count_of_one_is_told_in_the_singular():
+    told = [translate("en", "warnings.exact_duplicates", count=count) for count in (1, "2", "1,001")]
+    assert [text.split(" an earlier")[0] for text in told] == ["1 row repeats", "2 rows repeat", "1,001 rows repeat"]
+    assert translate("en", "dataset.good", other=1) == "{count} good {count:row|rows}"
+    assert translate("zh", "dataset.good", count=1) == "可用 1 行"
+
+
+def test_no_english_text_knows_rows_or_tokens_in_the_plural_only():
+    alone = re.compile(
+        r"\{(count|rows|good|bad|tokens|passages|votes|total)\} (?:[a-z]+ )?(rows|tokens|answers|runs)\b"
+    )
+    assert [key for key, text in catalogue("en").items() if alone.search(text)] == []
+    chosen = re.compile(r"\{(\w+):[^{}|]*\|[^{}|]*\}")
+    texts = catalogue("en").items()
+    assert [key for key, text in texts if not set(chosen.findall(text)) <= set(SLOTS.findall(text))] == []
 
 
 @pytest.mark.parametrize(

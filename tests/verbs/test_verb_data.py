@@ -162,6 +162,6 @@ def test_a_repair_changes_rows_only_when_it_is_asked_for(call, call_json, write_
     assert [row["output"] for row in rows_of(tmp_path / "mended.jsonl")] == ["a & b", "c"]
     assert call_json("inspect", path, *asked)["rows_bad"] == 0
     code, out, _ = call("inspect", path, "--repair", "html_entity")
-    assert code == 0 and "1 rows changed by the repair html_entity" in out
+    assert code == 0 and "1 row changed by the repair html_entity" in out
     code, _, err = call("inspect", path, "--repair", "html")
     assert code == 2 and "html_entity" in err

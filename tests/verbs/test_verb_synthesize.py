@@ -35,7 +35,7 @@ def test_a_server_writes_rows_about_every_passage(call, call_json, document, fak
     assert "; 2 such pair(s) in all." in asked[0] and asked[0].endswith(TEXT.split("\n")[2])
     fake.replies = lambda prompt, number: "no idea" if "Lyon" in prompt else '[{"question": "Q", "answer": "A"},]'
     code, out, err = call("synthesize", document, "b.jsonl", "--url", fake.url, "--model", "m", "--with-passage")
-    assert code == 0 and "1 rows from 2 passages" in out and "1 from mended JSON" in out
+    assert code == 0 and "1 row from 2 passages" in out and "1 from mended JSON" in out
     assert "cities.txt, passage 2: the reply holds no question with an answer. no idea" in err
     assert load(tmp_path / "b.jsonl").records[0].messages[0].input == TEXT.split("\n")[0]
 

@@ -1,6 +1,7 @@
 """Key and parameters -> sentence: every text a person reads is one line in en.yaml and one in zh.yaml."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
@@ -9,7 +10,7 @@ import yaml
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
-_SLOT = re.compile(r"\{(\w+)\}")
+_SLOT = re.compile(r"\{(\w+)(?::([^{}|]*)\|([^{}|]*))?\}")
 
 
 @cache
@@ -33,13 +34,21 @@ def catalogue(language: str) -> dict[str, str]:
 def translate(language: str, key: str, /, **params: object) -> str:
     """The text of `key`; `{name}` slots are filled from params. Raises KeyError for a key nobody wrote.
 
+    `{count:row|rows}` is the first word where the value reads 1, else the second.
     Slots are filled by replacement, not str.format: values and texts may hold braces.
     """
     text = catalogue(language)[key]
     # One pass over the template, so that a value that looks like a slot is not filled again.
-    return _SLOT.sub(lambda match: str(params[match[1]]) if match[1] in params else match[0], text)
+    return _SLOT.sub(lambda match: _filled(match, params), text)
+
+
+def _filled(match: re.Match[str], params: Mapping[str, object]) -> str:
+    name, one, many = match.groups()
+    if name not in params:
+        return match[0]
+    value = str(params[name])
+    return value if many is None else one if value == "1" else many
 
 
 def has(language: str, key: str) -> bool:
     return key in catalogue(language)
-

@@ -52,7 +52,7 @@ def test_a_chosen_file_is_reported_and_its_first_page_shown(tab, put):
     report, problem, pending, stop, bad, _, show, page, where, number = tab.look(
         put("a.jsonl", *rows(20), "{broken"), *HOW
     )
-    assert "20 good rows" in report and "1 bad rows" in report and (problem, pending, number) == ("", "", 1)
+    assert "20 good rows" in report and "1 bad row" in report and (problem, pending, number) == ("", "", 1)
     assert listed(page) == list(range(1, 16)) and "of 2 · 21 rows" in where
     assert (stop["visible"], bad["visible"]) == (False, True)
     assert ("bad rows (1)", "bad") in show["choices"] and ("conversation (20)", "kind:conversation") in show["choices"]
@@ -132,8 +132,8 @@ def test_lengths_are_measured_and_rows_that_teach_nothing_are_an_error(tab, put,
     name, model = put("a.jsonl", *rows(3), {"query": "long " * 40, "response": "x"}), str(tiny_model())
     tab.look(name, *HOW)
     *_, (stop, page, show) = tab.seen.count(name, *HOW, model, "", 64)
-    assert '<p class="wb-problem" role="alert">1 rows have nothing to learn' in page and 'data-row="4"' in page
-    assert "At 64 tokens 1 rows (25.0 %) are cut off" in page and "cutoff" in page and stop["visible"] is False
+    assert '<p class="wb-problem" role="alert">1 row has nothing to learn' in page and 'data-row="4"' in page
+    assert "At 64 tokens 1 row is cut off (25.0 %)" in page and "cutoff" in page and stop["visible"] is False
     assert ("nothing to learn (1)", "untrained") in show["choices"]
     assert listed(tab.listed.turn(name, *HOW, "untrained", "", True, 1, 1)[0]) == [4]
 
@@ -141,7 +141,7 @@ def test_lengths_are_measured_and_rows_that_teach_nothing_are_an_error(tab, put,
 def test_repairs_are_offered_with_counts_and_done_when_chosen(tab, put):
     name = put("a.jsonl", *rows(2), {"query": "R&amp;D", "response": "x &lt; y"})
     offered = tab.look(name, *HOW)[5]
-    assert offered["choices"] == [("HTML entities as characters: 1 rows", "html_entity")] and offered["value"] == []
+    assert offered["choices"] == [("HTML entities as characters: 1 row", "html_entity")] and offered["value"] == []
     report, *_ = looked = tab.look(name, "", "", "", ["html_entity"])
     assert "Repaired: HTML entities as characters 1" in report and looked[5]["value"] == ["html_entity"]
     assert "R&amp;D → x &lt; y" in looked[7]  # escaped once: the row itself holds the characters
@@ -191,7 +191,7 @@ def test_a_file_that_is_gone_or_outside_is_a_sentence(tab, tmp_path):
 def test_a_conversion_is_a_download_or_a_file_of_the_workspace(tab, put, home):
     name = put("a.jsonl", *rows(2), "{broken")
     told, result, _ = converted(tab, name, *HOW, "alpaca", ".json", False, kept=False)
-    assert "2 rows in a.alpaca.json, 1 bad rows left out." in told
+    assert "2 rows in a.alpaca.json, 1 bad row left out." in told
     assert json.loads(Path(result["value"]).read_text())[0] == {
         "instruction": "question 1", "input": "", "output": "answer 1",
     }  # fmt: skip

@@ -49,7 +49,7 @@ class Recipe:
             with gr.Row():
                 self.look = gr.Button(t("dataset.recipe.look"), size="sm", min_width=140, elem_id="data-recipe-look")
                 self.halt = gr.Button(t("dataset.progress.stop"), size="sm", visible=False, elem_id="data-recipe-stop")
-            with gr.Row(elem_classes=["wb-tools"]):  # a grid: each box beside the button that takes it
+            with gr.Row(elem_classes=["wb-boxes"]):  # a grid: each box beside the button that takes it
                 self.weight = gr.Number(1, label=t("dataset.recipe.weight"), min_width=60, elem_id="data-weight")
                 self.take = gr.Button(t("dataset.recipe.take"), size="sm", min_width=60, elem_id="data-take")
                 self.rows = gr.Textbox(

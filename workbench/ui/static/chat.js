@@ -2,11 +2,10 @@
    Only the `html` parts of a cell are markup: the server made them and escaped what people and models wrote. */
 "use strict";
 (() => {
-  const { page, el } = window.workbench.tools;
+  const { page, el, fill } = window.workbench.tools;
   if (window.workbench.chat) return;  // Gradio may put the head's scripts in twice
   const texts = window.workbenchPage.chat;
-  const t = (key, values = {}) =>
-    (texts[key] ?? key).replace(/\{(\w+)\}/g, (slot, name) => (name in values ? String(values[name]) : slot));
+  const t = (key, values = {}) => fill(texts[key] ?? key, values);
   const VIEWS = ["text", "changes", "tokens"];
   const SAMPLING = ["temperature", "top_p", "max_tokens", "seed"];
 

@@ -10,8 +10,13 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
   document.documentElement.lang = page.language === "zh" ? "zh-CN" : page.language;
   document.cookie = `${page.cookie}=${page.language}; path=${page.root || "/"}; max-age=31536000; samesite=lax`;
 
-  const t = (key, values = {}) =>
-    (page.texts[key] ?? key).replace(/\{(\w+)\}/g, (slot, name) => (name in values ? String(values[name]) : slot));
+  /* Slots of a text as locales/__init__.py fills them: {count}, and {count:row|rows} by whether the value reads 1. */
+  const fill = (text, values) => text.replace(/\{(\w+)(?::([^{}|]*)\|([^{}|]*))?\}/g, (slot, name, one, many) => {
+    if (!(name in values)) return slot;
+    const value = String(values[name]);
+    return many === undefined ? value : value === "1" ? one : many;
+  });
+  const t = (key, values = {}) => fill(page.texts[key] ?? key, values);
 
   function el(tag, attributes = {}, ...children) {
     const node = document.createElement(tag);
@@ -412,6 +417,6 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
     current: (view) => views.get(view)?.run ?? "",
     views, toggleTheme,
     // for the other scripts of the page
-    tools: { page, t, el, ask, number, percent, bytes, duration, moment, chip, loadPlotly, colour, stored, inside, asText, answerCell, mean, views, ACTIVE },
+    tools: { page, t, fill, el, ask, number, percent, bytes, duration, moment, chip, loadPlotly, colour, stored, inside, asText, answerCell, mean, views, ACTIVE },
   };
 })();
