@@ -3,13 +3,11 @@
 import pytest
 import torch
 
+from tests.chat.conftest import section
 from workbench.chat import columns
 from workbench.chat.columns import Column, Part, check, locate, parse
-from workbench.chat.engine import Engine
 from workbench.chat.prompts import fit, messages
 from workbench.errors import UserError
-from workbench.models.hub import Hub
-from workbench.specs.model import ModelSection
 
 
 @pytest.mark.parametrize(
@@ -77,17 +75,6 @@ def test_a_run_that_has_saved_nothing_may_still_be_asked_live(home, make_run, ti
 
 
 # -- what answers -----------------------------------------------------------------------------------------------------
-@pytest.fixture
-def engine(home):
-    made = Engine(Hub(), home)
-    yield made
-    made.close()
-
-
-def section(folder) -> ModelSection:
-    return ModelSection(path=str(folder), device="cpu")
-
-
 def tokens(engine, model, names, **options):
     """Each column's tokens."""
     found = {}

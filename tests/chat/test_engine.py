@@ -9,6 +9,7 @@ import numpy
 import pytest
 import torch
 
+from tests.chat.conftest import section
 from workbench.chat.engine import Engine
 from workbench.chat.prompts import fit, messages
 from workbench.errors import UserError
@@ -19,17 +20,6 @@ from workbench.models.trees import tree
 from workbench.specs.model import ModelSection
 
 LONG = {"max_tokens": 24}
-
-
-def section(folder) -> ModelSection:
-    return ModelSection(path=str(folder), device="cpu")
-
-
-@pytest.fixture
-def engine(home):
-    made = Engine(Hub(), home)
-    yield made
-    made.close()
 
 
 def finals(deltas):

@@ -5,22 +5,9 @@ import weakref
 
 import pytest
 
-from workbench.chat.engine import Engine
+from tests.chat.conftest import section
 from workbench.errors import UserError
 from workbench.models import hub as module
-from workbench.models.hub import Hub
-from workbench.specs.model import ModelSection
-
-
-@pytest.fixture
-def engine(home):
-    made = Engine(Hub(), home)
-    yield made
-    made.close()
-
-
-def section(folder) -> ModelSection:
-    return ModelSection(path=str(folder), device="cpu")
 
 
 def names(engine):

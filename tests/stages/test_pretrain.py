@@ -11,7 +11,6 @@ import torch
 from workbench import runs
 from workbench.data.documents import render_documents
 from workbench.data.records import Text
-from workbench.errors import UserError
 from workbench.models.hub import Hub
 from workbench.specs import parse
 from workbench.stages import methods, pretrain
@@ -52,9 +51,11 @@ def test_packed_documents_cost_what_they_cost_alone(base, tmp_path):
     assert packed == pytest.approx(total / count, abs=1e-4)
 
 
-def test_a_virtual_prompt_and_packed_documents_are_refused(base, tmp_path):
-    with pytest.raises(UserError, match="pretrain.blocks"):
-        build(base, tmp_path, "packed", **{"adapter.type": "prompt"})
+def test_a_virtual_prompt_and_packed_documents_are_refused_before_the_run_loads_anything(home, tiny_model):
+    values = {"stage": "pretrain", "model.path": str(tiny_model("qwen3")), "data.path": "texts.jsonl",
+              "pretrain.blocks": "packed", "adapter.type": "prompt"}  # fmt: skip
+    state = train(runs.create(home, parse(values)), hub=Hub())
+    assert state["state"] == "failed" and state["reason"].startswith("pretrain.blocks=packed")
 
 
 def test_a_run_on_text_finishes_and_leaves_an_adapter(home, tiny_model):

@@ -146,7 +146,9 @@ class AdapterSection(module.AdapterSection):
 
 module.AdapterSection = AdapterSection  # one line more in specs/adapter.py
 import importlib
+import workbench.specs.stage as stage
 import workbench.specs.sft as sft
+importlib.reload(stage)
 importlib.reload(sft)
 import workbench.specs as specs
 importlib.reload(specs)

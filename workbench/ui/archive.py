@@ -12,7 +12,7 @@ from workbench.chat import kept
 from workbench.errors import UserError
 from workbench.ui.chat.answering import options_of
 from workbench.ui.live import answer
-from workbench.ui.look import mounting
+from workbench.ui.look import part
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
@@ -22,12 +22,7 @@ _LANG = Body("en", embed=True)
 
 def view() -> gr.HTML:
     """The page's part; no data enters its template (it would be executed)."""
-    return gr.HTML(
-        html_template='<div class="wb-archive"></div>',
-        js_on_load=mounting("mountArchive"),
-        apply_default_css=False,
-        elem_id="archive",
-    )
+    return part("archive", "mountArchive", "archive")
 
 
 def router(app: App) -> APIRouter:

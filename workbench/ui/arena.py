@@ -15,7 +15,7 @@ from workbench.chat import preferences, prompt_sets, votes
 from workbench.chat.standings import standings
 from workbench.ui.chat.growing import Growing
 from workbench.ui.live import answer, texts_of
-from workbench.ui.look import mounting
+from workbench.ui.look import part
 
 if TYPE_CHECKING:
     from workbench.chat.arena import Match
@@ -26,12 +26,7 @@ _LANG = Body("en", embed=True)
 
 def view() -> gr.HTML:
     """The arena; no data enters its template (it would be executed)."""
-    return gr.HTML(
-        html_template='<div class="wb-arena"></div>',
-        js_on_load=mounting("mountArena"),
-        apply_default_css=False,
-        elem_id="arena",
-    )
+    return part("arena", "mountArena", "arena")
 
 
 def router(app: App) -> APIRouter:

@@ -14,7 +14,7 @@ from workbench.history import compare, disk, lines, shelf
 from workbench.specs import STAGES, Knob, knobs
 from workbench.ui.i18n import Texts
 from workbench.ui.live import answer, texts_of
-from workbench.ui.look import mounting
+from workbench.ui.look import part
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
@@ -24,22 +24,12 @@ _LANG = Body("en", embed=True)
 
 def runs_table(view_name: str) -> gr.HTML:
     """The history; static/runs.js fills it. A click shows a run in the named view."""
-    return gr.HTML(
-        html_template=f'<div class="wb-runs" data-view="{view_name}"></div>',
-        js_on_load=mounting("mountRuns"),
-        apply_default_css=False,
-        elem_id="runs-table",
-    )
+    return part("runs", "mountRuns", "runs-table", view=view_name)
 
 
 def about(view_name: str) -> gr.HTML:
     """Notes, checkpoints and spec of the run that the named view shows."""
-    return gr.HTML(
-        html_template=f'<div class="wb-about" data-view="{view_name}"></div>',
-        js_on_load=mounting("mountAbout"),
-        apply_default_css=False,
-        elem_id="runs-about",
-    )
+    return part("about", "mountAbout", "runs-about", view=view_name)
 
 
 def router(app: App) -> APIRouter:

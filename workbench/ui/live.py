@@ -19,7 +19,7 @@ from workbench import runs
 from workbench.errors import UserError, WorkbenchError
 from workbench.locales import LANGUAGES
 from workbench.ui.i18n import Texts
-from workbench.ui.look import mounting
+from workbench.ui.look import part
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
@@ -184,9 +184,4 @@ def texts_of(lang: str) -> Texts:
 
 def view(name: str, kind: str = "any") -> gr.HTML:
     """The live view as a component; static/live.js fills it. No data enters its template (it would be executed)."""
-    return gr.HTML(
-        html_template=f'<div class="wb-live" data-view="{name}" data-kind="{kind}"></div>',
-        js_on_load=mounting("mount"),
-        apply_default_css=False,
-        elem_id=f"{name}-live",
-    )
+    return part("live", "mount", f"{name}-live", view=name, kind=kind)

@@ -70,6 +70,20 @@ def head(t: Texts, root_path: str, cookie: str) -> str:
     )
 
 
+def part(kind: str, function: str, elem_id: str, given: str = "element", /, **data: str) -> gr.HTML:
+    """A piece of a page that a script of static/ fills, `workbench.<function>(<given>)`; data: its data-… attributes.
+
+    No data of a user may enter the template: Gradio would execute it. The script asks the server for it.
+    """
+    attributes = "".join(f' data-{name}="{value}"' for name, value in data.items())
+    return gr.HTML(
+        html_template=f'<div class="wb-{kind}"{attributes}></div>',
+        js_on_load=mounting(function, given),
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
 def mounting(function: str, given: str = "element") -> str:
     """What a component does when it is loaded: `workbench.<function>(<given>)`, once the page's own scripts have run.
 

@@ -17,7 +17,7 @@ from workbench.errors import UserError
 from workbench.models import abilities
 from workbench.ui import forms
 from workbench.ui.i18n import Texts
-from workbench.ui.look import mounting
+from workbench.ui.look import part
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
@@ -32,12 +32,7 @@ def wire(app: App, t: Texts, form: forms.Form) -> None:
     lists = [path for path in abilities.KNOBS if path in form.fields and form.knobs[path].kind == "choice"]
     device = form.fields["model.device"]
     # Its value is JSON that only the script reads: nothing of it enters the template, which would execute it.
-    table = gr.HTML(
-        html_template='<div class="wb-machine"></div>',
-        js_on_load=mounting("mountMachine", "element, props, watch"),
-        apply_default_css=False,
-        elem_id="train-machine",
-    )
+    table = part("machine", "mountMachine", "train-machine", "element, props, watch")
     outputs = [table, device, *(form.fields[path] for path in lists)]
 
     def ask(value: Any) -> list[Any]:

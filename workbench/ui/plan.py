@@ -22,7 +22,7 @@ from workbench.train import plan
 from workbench.train.plan import Counted
 from workbench.ui.i18n import Texts
 from workbench.ui.live import texts_of
-from workbench.ui.look import mounting
+from workbench.ui.look import part
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
@@ -34,12 +34,7 @@ _VALUES = Body(embed=True)
 
 def panel() -> gr.HTML:
     """No data enters its template, which would execute it: the script asks for it."""
-    return gr.HTML(
-        html_template='<div class="wb-plan"></div>',
-        js_on_load=mounting("mountPlan"),
-        apply_default_css=False,
-        elem_id="train-plan",
-    )
+    return part("plan", "mountPlan", "train-plan")
 
 
 def wire(form: Form) -> None:

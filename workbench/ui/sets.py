@@ -18,7 +18,7 @@ from workbench.ui.arena import model_of
 from workbench.ui.chat import difference, markup
 from workbench.ui.i18n import Texts
 from workbench.ui.live import answer, texts_of
-from workbench.ui.look import mounting
+from workbench.ui.look import part
 
 if TYPE_CHECKING:
     from workbench.chat.set_runs import SetRun
@@ -32,12 +32,7 @@ _TYPES = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8", "html"
 
 def view() -> gr.HTML:
     """The page's part; no data enters its template (it would be executed)."""
-    return gr.HTML(
-        html_template='<div class="wb-sets"></div>',
-        js_on_load=mounting("mountSets"),
-        apply_default_css=False,
-        elem_id="prompt-sets",
-    )
+    return part("sets", "mountSets", "prompt-sets")
 
 
 def router(app: App) -> APIRouter:

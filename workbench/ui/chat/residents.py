@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from workbench.errors import UserError, WorkbenchError
-from workbench.ui.look import mounting
+from workbench.ui.look import part
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 def view() -> gr.HTML:
     """static/chat.js fills it; it asks only while it is open."""
-    return gr.HTML(
-        html_template='<div class="wb-models"></div>',
-        js_on_load=mounting("chat.mountModels"),
-        apply_default_css=False,
-        elem_id="chat-models",
-    )
+    return part("models", "chat.mountModels", "chat-models")
 
 
 class Models:
