@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from workbench.ui import archive
-from workbench.ui.conversations import Answer, Conversations
+from workbench.ui.chat.turns import Answer
+from workbench.ui.conversations import Conversations
 
 KEY = "0123456789abcdef"
 

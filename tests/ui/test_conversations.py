@@ -9,7 +9,9 @@ from workbench.chat import kept
 from workbench.chat.remote import endpoint
 from workbench.errors import UserError
 from workbench.models.generate import Scored
-from workbench.ui.conversations import Answer, Conversation, Conversations
+from workbench.ui.chat.conversation import Conversation
+from workbench.ui.chat.turns import Answer
+from workbench.ui.conversations import Conversations
 
 KEY = "0123456789abcdef"
 

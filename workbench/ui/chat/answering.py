@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.chat import columns as naming
 from workbench.errors import UserError
+from workbench.ui.chat.conversation import Conversation
 from workbench.ui.chat.probabilities import ALTERNATIVES
-from workbench.ui.conversations import Answer, Conversation
+from workbench.ui.chat.turns import Answer
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import html
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from workbench.ui.chat import difference, markup, probabilities
-from workbench.ui.conversations import Answer, Conversation, Turn
+from workbench.ui.chat.conversation import Conversation
+from workbench.ui.chat.turns import Answer, Turn
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:

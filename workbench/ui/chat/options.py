@@ -13,7 +13,7 @@ from workbench.ui.chat.answering import DEFAULTS
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:
-    from workbench.ui.conversations import Conversation
+    from workbench.ui.chat.conversation import Conversation
 
 NAMES = ("system", "template", "temperature", "top_p", "max_tokens", "seed", "model")
 
