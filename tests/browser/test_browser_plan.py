@@ -1,5 +1,7 @@
 """The plan beside the form: drawn when the page's scripts come late, and following what is typed."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -22,6 +24,7 @@ def test_parts_that_were_drawn_before_the_scripts_had_come_are_filled_when_they_
     for route in held:
         route.continue_()
     expect(page.locator("#plan-verdict")).to_have_text("fits", timeout=20_000)
+    expect(page.locator("#plan-checkpointing")).to_have_text("Gradient checkpointing: off – fits without.")
     expect(page.locator("#train-live .wb-empty")).to_be_visible()
     page.locator("#tab-runs-button").click()
     expect(page.locator("#runs-table")).to_contain_text("run", ignore_case=True)
@@ -54,3 +57,14 @@ def test_the_estimate_follows_each_kind_of_field_and_is_asked_for_once_an_edit(v
         page.wait_for_function("before => document.querySelector('#plan-memory').innerText !== before", arg=before)
         page.wait_for_timeout(400)  # until Gradio has told of the same edit too
         assert len(asked) == 1, kind
+
+    batch = page.locator("#training-per_device_train_batch_size input")
+    batch.fill("4000")
+    expect(page.locator("#plan-verdict")).to_have_text("放不下")
+    expect(page.locator("#plan-checkpointing")).to_contain_text("梯度检查点：开启")
+    remedy = page.locator(".wb-remedy").first
+    (smaller,) = re.findall(r"per_device_train_batch_size=(\d+)", remedy.locator("code").inner_text())
+    needed = re.search(r"→ (.*) \(", remedy.inner_text())[1]
+    remedy.click()
+    expect(batch).to_have_value(smaller)
+    expect(memory).to_contain_text(f"需 {needed}")
