@@ -7,6 +7,7 @@ import pytest
 from test_formats import CASES
 
 from workbench.data.convert import convert
+from workbench.data.load import load
 from workbench.data.survey import inspect
 from workbench.errors import UserError
 
@@ -46,3 +47,11 @@ def test_a_damaged_file_never_ends_in_a_traceback(seed, tmp_path):
         convert(path, tmp_path / "out.jsonl", draw.choice(["canonical", "alpaca", "openai", "claude", "llama3"]))
     except UserError as error:
         assert error.text("zh")
+
+
+def test_a_file_that_ends_inside_a_character_is_cut_off(tmp_path):
+    path = tmp_path / "a.jsonl"
+    row = json.dumps({"query": "问", "response": "答"}, ensure_ascii=False).encode()
+    path.write_bytes(row + b"\n" + row[: row.rindex("答".encode()) + 2])
+    report = load(path).report
+    assert (report.rows_good, [bad.reason.key for bad in report.bad]) == (1, ["data.row.cut_off"])

@@ -201,6 +201,8 @@ BAD = [
      {"conversations": [FROM[0], {"from": "observation", "value": "x"}, FROM[1]], "tools": "[]"}),
     ("unknown_role", {"messages": [{"role": "narrator", "content": "x"}, A]}),
     ("unsupported_part", {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, A]}),
+    ("media_column", {"messages": [U, A], "images": ["a.png"]}),
+    ("media_column", {"conversations": FROM, "image": "a.png"}),
     ("no_messages", {"messages": []}),
     ("not_a_message", {"messages": ["甲"]}),
     ("empty_turn", {"messages": [U, A | {"content": ""}, U, A]}),

@@ -139,3 +139,10 @@ def _workbook(path, sheets):
         types += f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
         default = '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
         file.writestr("[Content_Types].xml", f'<Types xmlns="{package}/content-types">{default}{types}</Types>')
+
+
+def test_headers_in_traditional_characters_are_known(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("問題,回覆\n這是什麼意思？請用繁體中文回答,這是一個用來測試編碼的例子\n".encode("big5"))
+    loaded = load(path, encoding="big5")
+    assert loaded.report.rows_good == 1, loaded.report.bad

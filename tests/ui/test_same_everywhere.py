@@ -158,8 +158,9 @@ def test_every_way_in_gives_the_same_figures_rows_and_masks(case, home, endpoint
                 endpoint("preview", file=file, row=row, options=reading | seeing)
             continue
         assert endpoint("preview", file=file, row=row, options=reading | seeing) == asked
-        tokens = [*asked["tokens"], *asked["cut"]]
-        cut = [False] * len(asked["tokens"]) + [True] * len(asked["cut"])
+        parts = [asked, *([asked["rejected"]] if "rejected" in asked else [])]
+        tokens = [token for part in parts for token in (*part["tokens"], *part["cut"])]
+        cut = [is_cut for part in parts for is_cut in [False] * len(part["tokens"]) + [True] * len(part["cut"])]
         assert painted(page.seen.paint(*how, False, row, *seeing.values())) == (
             [token["id"] for token in tokens], [token["trained"] for token in tokens], cut,
         )  # fmt: skip

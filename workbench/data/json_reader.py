@@ -37,6 +37,8 @@ def parse_line(text: str | bytes) -> Any:
             try:
                 text = text.decode()
             except UnicodeDecodeError as error:
+                if error.reason == "unexpected end of data":  # in the middle of a character: the line has no end
+                    raise RowError("cut_off", end=text[-40:].decode(errors="ignore")) from None
                 raise RowError("not_utf8", column=error.start + 1) from None
         return _parse_slowly(text)
 

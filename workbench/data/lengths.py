@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.numbers import SPILLED_ROWS, Numbers
-from workbench.data.render import IGNORED, Rendered, render_many
+from workbench.data.render import IGNORED, Rendered, render_many, sides
 from workbench.data.row_set import RowSet
 from workbench.errors import NoTrainableTokens, UserError
 
@@ -82,11 +82,12 @@ class TokenLengths:
 
 
 def measure(items: Iterable[Item], tokenizer: Any, seeing: Seeing) -> TokenLengths:
-    """The lengths of all good items as they go by."""
+    """The lengths of all good items as they go by; a preference counts with each of its two dialogues."""
     lengths = TokenLengths(seeing.max_length)
-    good, ahead = itertools.tee(item for item in items if item.record is not None)
-    records = (item.record for item in ahead)
-    rendered = render_many(records, tokenizer, seeing.max_length, template=seeing.template)  # type: ignore[arg-type]
-    for item, result in zip(good, rendered, strict=True):
-        lengths.add(item.row, result)
+    shown = ((item.row, side) for item in items if item.record is not None for side in sides(item.record))
+    numbered, ahead = itertools.tee(shown)
+    records = (record for _, record in ahead)
+    rendered = render_many(records, tokenizer, seeing.max_length, template=seeing.template)
+    for (row, _), result in zip(numbered, rendered, strict=True):
+        lengths.add(row, result)
     return lengths

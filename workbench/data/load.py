@@ -40,6 +40,9 @@ class Loaded:
     report: Report
 
 
+_MEDIA = frozenset(("image", "images", "audio", "audios", "video", "videos"))
+
+
 class Scan:
     """Iterate a file's items once; `report` is complete when the iteration is.
 
@@ -62,6 +65,7 @@ class Scan:
     ) -> None:
         self._rename, self._repairs = rename, mend.check(repairs)
         self._forced = formats.by_slug(source) if source else None
+        self._mapped = bool(mapping)  # by hand: whoever leaves a picture's column out has chosen to
         if mapping:
             from workbench.data.mapping import schema_of
 
@@ -70,7 +74,7 @@ class Scan:
         self.report = Report(encoding=self._rows.encoding, container=self._rows.container, slug=self._rows.slug)
 
     def __iter__(self) -> Iterator[Item]:
-        report, forced, detect = self.report, self._forced, formats.detect
+        report, forced, detect, mapped = self.report, self._forced, formats.detect, self._mapped
         gathered: dict[str, tuple[Schema, list[tuple[int, int | None, Any]]]] = {}
         for raw in self._rows:
             if raw.reason is not None and not (self._repairs and self._mended(raw)):
@@ -91,6 +95,9 @@ class Scan:
             report.formats[schema.slug] += 1
             if schema.gathers:
                 gathered.setdefault(schema.slug, (schema, []))[1].append((raw.row, raw.line, value))
+                continue
+            if not mapped and type(value) is dict and not _MEDIA.isdisjoint(value) and (column := _media(value)):
+                yield self._bad(raw, RowError("media_column", column=column), schema.slug)
                 continue
             try:
                 record = schema.convert({"text": value} if isinstance(value, str) else value)
@@ -182,6 +189,11 @@ def _fitting(forced: tuple[Schema, ...], value: Any) -> Schema | None:
         if (not schema.columns or any(wanted <= names for wanted in schema.columns)) and schema.matches(row):
             return schema
     return None
+
+
+def _media(value: Any) -> str | None:
+    """The column of a row that holds pictures or sound, which text alone would silently do without."""
+    return next((name for name in value if name in _MEDIA and value[name]), None)
 
 
 def _unknown(value: Any) -> RowError:

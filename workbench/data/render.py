@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.data import styles
-from workbench.data.records import Conversation, Message, Record, Text
+from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text
 from workbench.errors import NoTrainableTokens, UserError
 
 IGNORED = -100  # the label that takes no loss, as torch's cross_entropy ignores it
@@ -82,11 +82,35 @@ def render_many(
 def preview(
     record: Record, tokenizer: Any, max_length: int, *, template: str | None = None, row: int = 1
 ) -> dict[str, Any]:
-    """What the model sees of one record, as the contract's JSON; `cut` holds the tokens behind max_length."""
+    """What the model sees of one record, as the contract's JSON; `cut` holds the tokens behind max_length.
+
+    A preference is its chosen dialogue, with the same of the other one as `rejected`; feedback has its `label`.
+    """
+    first, *others = (_shown(side, tokenizer, max_length, template) for side in sides(record))
+    document = {"row": row} | first
+    if others:
+        document["rejected"] = others[0]
+    if isinstance(record, Feedback):
+        document["label"] = record.label
+    return document
+
+
+def sides(record: Record) -> list[Record]:
+    """The dialogues that a row renders to: itself; the chosen and the rejected one; the one that was judged.
+
+    Of the last two the compared answer alone takes loss, not those before it.
+    """
+    if isinstance(record, (Conversation, Text)):
+        return [record]
+    answers = (record.chosen, record.rejected) if isinstance(record, Preference) else (record.completion,)
+    asked = tuple(replace(turn, weight=0.0) if turn.role == "assistant" else turn for turn in record.prompt)
+    return [Conversation((*asked, *answer)) for answer in answers]
+
+
+def _shown(record: Record, tokenizer: Any, max_length: int, template: str | None) -> dict[str, Any]:
     rendered = render(record, tokenizer, max_length, template=template)
     kept = len(rendered.input_ids)
     return {
-        "row": row,
         "text": rendered.text,
         "input_ids": rendered.input_ids,
         "labels": rendered.labels,

@@ -25,6 +25,12 @@ _ALIASES = {
     "系统": "system", "系统提示": "system", "系统提示词": "system", "历史": "history", "历史对话": "history",
     "文本": "text", "内容": "text", "正文": "text", "标签": "label",
     "对话": "conversations", "消息": "messages", "选择": "chosen", "接受": "chosen", "拒绝": "rejected",
+    # the same in traditional characters, where they differ
+    "任務": "instruction", "輸入": "input", "輸出": "output", "目標": "target", "問題": "question", "提問": "question",
+    "問": "question", "標準答案": "std_answer", "提示詞": "prompt", "查詢": "query", "回覆": "response",
+    "回應": "response", "系統": "system", "系統提示": "system", "系統提示詞": "system", "歷史": "history",
+    "歷史對話": "history", "內容": "text", "標籤": "label", "對話": "conversations", "訊息": "messages",
+    "選擇": "chosen", "拒絕": "rejected",
 }  # fmt: skip
 # Columns whose cell may hold JSON, because what they name is a list; elsewhere a bracket is text.
 _NESTED = {

@@ -25,7 +25,12 @@ def command(t: Translate, lang: str) -> click.Command:
         # before the tokenizer: a wrong row is known at once
         item = item_of(sources_of(terminal, file), reading, row, file)
         document = paint(item.record, tokenizer_of(seeing), seeing.max_length, template=seeing.template, row=row)
-        terminal.result(document, _text(document, seeing.max_length, t))
+        shown = [_text(document | {"row": row}, seeing.max_length, t)]
+        if other := document.get("rejected"):
+            names = [t(f"dataset.columns.{side}") for side in ("chosen", "rejected")]
+            both = zip(names, (*shown, _text(other | {"row": row}, seeing.max_length, t)), strict=True)
+            shown = [f"— {name} —\n{text}" for name, text in both]
+        terminal.result(document, "\n\n".join(shown))
 
     return preview
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -122,10 +123,38 @@ def test_a_row_that_cannot_be_shown_says_why(tab, put, tiny_model):
     assert "Choose or upload a data file first." in paint(None, *HOW, True, 1, model, "", 1024)
     assert "There is no model folder" in paint(name, *HOW, True, 1, "/nope", "", 1024)
     assert "Nothing of this row would be learned" in paint(name, *HOW, True, 1, model, "", 8)
-    text = put("t.jsonl", {"prompt": "a", "chosen": "b", "rejected": "c"})
-    tab.look(text, *HOW)
-    assert 'class="wb-raw"' in paint(text, *HOW, True, 1, model, "", 1024)
-    assert 'role="alert"' in paint(text, *HOW, True, 1, model, "", 1024)
+
+
+def test_a_preference_shows_both_dialogues_and_feedback_its_judgement(tab, put, tiny_model):
+    model = str(tiny_model())
+    name = put("t.jsonl", {"prompt": "a", "chosen": "good", "rejected": "poor"},
+               {"prompt": [{"role": "user", "content": "a"}], "completion": [{"role": "assistant", "content": "b"}],
+                "label": False})  # fmt: skip
+    tab.look(name, *HOW)
+    page = tab.seen.paint(name, *HOW, True, 1, model, "", 1024)
+    titles = re.findall(r'<i class="trained[^"]*" title="\d+ · ([^"]*)"', page)
+    assert "".join(titles) == "good<|im_end|>poor<|im_end|>".replace("<", "&lt;").replace(">", "&gt;")
+    assert page.count('<div class="wb-tokens"') == 2 and 'class="wb-raw"' in page
+    assert "Judged bad" in tab.seen.paint(name, *HOW, True, 2, model, "", 1024)
+    *_, (_, measured, _) = tab.seen.count(name, *HOW, model, "", 64)
+    assert "cannot be shown" not in measured
+
+
+def test_a_model_without_template_asks_for_a_style(tab, put, tiny_model, tmp_path):
+    model = tmp_path / "bare"
+    shutil.copytree(tiny_model(), model)
+    (model / "chat_template.jinja").unlink(missing_ok=True)
+    config = json.loads((model / "tokenizer_config.json").read_text())
+    config.pop("chat_template", None)
+    (model / "tokenizer_config.json").write_text(json.dumps(config))
+    name = put("a.jsonl", *rows(2))
+    tab.look(name, *HOW)
+    refused = tab.seen.paint(name, *HOW, True, 1, str(model), "", 1024)
+    assert 'role="alert"' in refused and "no chat template; choose a prompt style" in refused and "chatml" in refused
+    *_, (_, measured, _) = tab.seen.count(name, *HOW, str(model), "", 1024)
+    assert 'role="alert"' in measured and "no chat template" in measured
+    chosen = tab.seen.paint(name, *HOW, True, 1, str(model), "claude", 1024)
+    assert "Human:" in re.sub("<[^>]+>", "", chosen) and 'role="alert"' not in chosen
 
 
 def test_lengths_are_measured_and_rows_that_teach_nothing_are_an_error(tab, put, tiny_model):

@@ -6,9 +6,9 @@ from workbench.data.records import Conversation
 
 _ANSWERS = {
     "input": ("target", "output"),
-    "query": ("response",),
-    "prompt": ("response",),
-    "question": ("answer", "std_answer"),
+    "query": ("response", "answer"),
+    "prompt": ("response", "answer"),
+    "question": ("answer", "std_answer", "response"),
 }
 
 
@@ -48,12 +48,19 @@ INPUT_OUTPUT = Schema(
     "input_output", "conversation", columns("input output"), _pair,
     lambda row: "instruction" not in row, specificity=25,
 )  # fmt: skip
-QUERY_RESPONSE = Schema("query_response", "conversation", columns("query response"), _pair, specificity=30)
-PROMPT_RESPONSE = Schema("prompt_response", "conversation", columns("prompt response"), _pair, specificity=30)
-QUESTION_ANSWER = Schema(
-    "question_answer", "conversation", columns("question answer", "question std_answer"), _pair, specificity=28
+QUERY_RESPONSE = Schema(
+    "query_response", "conversation", columns("query response", "query answer"), _pair, specificity=30
 )
-DOLLY = Schema("dolly", "conversation", columns("instruction context response"), _dolly, specificity=35)
+PROMPT_RESPONSE = Schema(
+    "prompt_response", "conversation", columns("prompt response", "prompt answer"), _pair, specificity=30
+)
+QUESTION_ANSWER = Schema(
+    "question_answer", "conversation", columns("question answer", "question std_answer", "question response"), _pair,
+    specificity=28,
+)  # fmt: skip
+DOLLY = Schema(
+    "dolly", "conversation", columns("instruction context response", "instruction response"), _dolly, specificity=35
+)
 TRANSLATED = Schema(
     "coig_translated", "conversation", columns("trans_instruction trans_output"), _translated, specificity=70
 )

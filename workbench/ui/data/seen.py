@@ -103,7 +103,16 @@ class Seen:
             document = preview(item.record, tokenizer, seeing.max_length, template=seeing.template, row=item.row)
         except Exception as error:
             return forms.problem(self.t.error(error)) + raw
-        return token_html(document, self.t, control_tokens(tokenizer), covered=covered) + raw
+        special = control_tokens(tokenizer)
+        shown = token_html(document, self.t, special, covered=covered)
+        if other := document.get("rejected"):
+            names = [forms.plain(self.t(f"dataset.columns.{side}")) for side in ("chosen", "rejected")]
+            other_shown = token_html(other, self.t, special, covered=covered)
+            shown = f'<div class="wb-report"><h4>{names[0]}</h4>{shown}<h4>{names[1]}</h4>{other_shown}</div>'
+        elif "label" in document:
+            label = self.t("dataset.liked" if document["label"] else "dataset.disliked")
+            shown = f'<p class="wb-note">{forms.plain(label)}</p>{shown}'
+        return shown + raw
 
     # -- all rows -----------------------------------------------------------------------------------------------------
 
