@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import os
+import random
 import tarfile
 import zipfile
 
@@ -128,10 +129,10 @@ def test_pointers_and_web_pages_are_named_under_any_ending(write, ending):
 def test_archives_and_documents_are_no_rows_of_rubbish(tmp_path):
     inner = json.dumps(GOOD[0]).encode()
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as packed, zipfile.ZipFile(tmp_path / "b.zip", "w") as other:
-        entry = tarfile.TarInfo("a.json")
+        entry = tarfile.TarInfo("a.bin")
         entry.size = len(inner)
         packed.addfile(entry, io.BytesIO(inner))
-        other.writestr("a.json", inner)
+        other.writestr("a.bin", inner)
     (tmp_path / "c.jsonl").write_bytes(bz2.compress(inner))
     (tmp_path / "d.json").write_bytes(lzma.compress(inner))
     (tmp_path / "e.txt").write_bytes(b"%PDF-1.7 ...")
@@ -226,3 +227,48 @@ def test_mixed_schemas_are_split(write):
 def test_a_file_that_is_not_there_is_the_users_mistake(tmp_path):
     with pytest.raises(UserError, match="There is no file"):
         load(tmp_path / "nothing.json")
+
+
+def _member(archive, name, content):
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    archive.addfile(info, io.BytesIO(content))
+
+
+def test_an_archive_is_read_member_by_member(tmp_path):
+    """As COIG's counterfactual dialogues come: one JSON file each in a tar.gz."""
+    path = tmp_path / "coig.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for number in range(3):
+            answer = json.dumps({"Q": f"甲{number}", "A": "乙"}, ensure_ascii=False)
+            _member(archive, f"chat/{number}.json", json.dumps({"round_0": {"response": answer}}, indent=1).encode())
+        _member(archive, "chat/._0.json", b"\x00\x05")
+        _member(archive, "README.md", b"# not data")
+        _member(archive, "table.csv", "问题,回答\n一加一,二\n".encode("gb18030"))
+        _member(archive, "more.parquet", b"PAR1")
+    loaded = load(path)
+    assert [record.messages[0].content for record in loaded.records] == ["甲0", "甲1", "甲2", "一加一"]
+    assert loaded.report.formats["coig_counterfactual"] == 3 and loaded.report.container == "tar"
+    (bad,) = loaded.report.bad
+    assert bad.row == 5 and "more.parquet: this is a tar archive; unpack it" in bad.reason.text()
+
+
+def test_an_archive_that_breaks_off_keeps_what_came_before(tmp_path):
+    path = tmp_path / "rows.tar.gz"
+    noise = random.Random(0)
+    with tarfile.open(path, "w:gz") as archive:
+        for number in range(2):
+            row = {"query": f"q{number}", "response": "".join(chr(noise.randrange(97, 123)) for _ in range(40_000))}
+            _member(archive, f"{number}.jsonl", json.dumps(row).encode() + b"\n")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 3 // 4])
+    loaded = load(path)
+    assert len(loaded.records) == 1 and loaded.report.rows_bad >= 1
+
+
+def test_a_zip_of_data_files_is_read_in_the_order_of_their_names(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("b/2.jsonl", '{"query": "two", "response": "b"}\n')
+        archive.writestr("b/1.jsonl", '{"query": "one", "response": "a"}\n')
+        archive.writestr("__MACOSX/b/._1.jsonl", b"\x00")
+    assert [record.messages[0].content for record in load(tmp_path / "a.zip").records] == ["one", "two"]

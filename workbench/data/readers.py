@@ -97,6 +97,8 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
 
         return Rows(table_reader.binary_rows(binary, path, file, head), "", binary)
     if (foreign := _foreign_kind(head)) is not None:
+        if foreign in ("tar", "zip") and (inside := _archived(foreign, path, file, head, encoding)) is not None:
+            return inside
         key = "document" if foreign in ("pdf", "docx") else "archive"
         return Rows(iter([Row(1, None, None, RowError(key, kind=foreign))]), "", foreign)
     codec = encodings.checked(encoding) if encoding else encodings.detect(head, whole=whole)
@@ -128,6 +130,22 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
     from workbench.data import text_reader
 
     return finish("txt", text_reader.rows(rest, codec))
+
+
+def _archived(kind: str, path: Path, file: BinaryIO, head: bytes, encoding: str | None) -> Rows | None:
+    """The rows inside an archive; None where it holds no data, or is packed once more in a way that cannot be read."""
+    from workbench.data import archive_reader
+
+    def opened(name: str, content: BinaryIO) -> Rows:
+        ending = Path(name).suffix.lower()
+        return _open(Path(name), content, ending, encoding)
+
+    if kind == "tar":
+        return archive_reader.rows_of(kind, io.BufferedReader(_Chained(head, file), 1 << 20), opened)
+    if isinstance(file, gzip.GzipFile):  # its directory is at the end
+        return None
+    file.seek(0)
+    return archive_reader.rows_of(kind, file, opened)
 
 
 def _head(file: BinaryIO) -> bytes:

@@ -28,6 +28,7 @@ _FILES_KEPT = 6
 _SUMMARY = 160  # characters of a row in the list
 _ENDINGS = (
     ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".md", ".gz",
+    ".tar", ".tgz", ".zip",
 )  # fmt: skip
 _FOLDERS_LISTED = 200
 
