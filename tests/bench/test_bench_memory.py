@@ -4,6 +4,7 @@ import pytest
 
 from workbench.bench import memory
 from workbench.bench.memory import HELD_OUT, KNOWN, SHAPES, Configuration
+from workbench.ui.i18n import Texts
 
 
 def test_nothing_is_both_known_and_held_out_and_each_shape_can_be_built():
@@ -39,6 +40,15 @@ def test_a_line_that_lies_outside_is_measured_twice_more_and_the_worst_is_named(
     assert [len(line["all_measured_mb"]) for line in table["configurations"]] == [1, 3]
     assert (table["ratio_min"], table["ratio_max"], table["within_15_percent"], table["of"]) == (1.0, 1.25, 1, 2)
     assert table["worst"] == "qwen3 lora 2x32: 1.25"
+
+
+def test_people_read_the_tables_in_their_language():
+    line = {"configuration": "qwen3 lora 4x256", "estimated_mb": 110.0, "measured_mb": 100.0, "ratio": 1.1}
+    told = {name: memory._table([line, line | {"ratio": 0.8, "configuration": "x"}]) for name in ("known", "held_out")}
+    english = memory.text(told, Texts("en"))
+    assert english.count("1 of 2 within 15 %, ratios 0.80 to 1.10; farthest off: x: 0.8") == 2
+    assert "qwen3 lora 4x256  110          100          1.10" in english
+    assert memory.text(told, Texts("zh")).count("偏差最大：x: 0.8") == 2
 
 
 def test_a_training_is_measured_for_real():

@@ -1,4 +1,7 @@
-"""Comparisons with peers, side by side in one run: each module's `compare()` returns its figures as plain JSON."""
+"""Comparisons with peers, side by side in one run: each module's `compare()` returns its figures as plain JSON.
+
+A module may have a `text(figures, t)` for people; without one they read the JSON.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,25 @@ def compare(chosen: tuple[Configuration, ...] | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         _process("build", {"folder": folder, "shapes": shapes})
         return {name: _table([_measured(item, Path(folder)) for item in table]) for name, table in tables.items()}
+
+
+def text(figures: dict[str, Any], t: Callable[..., str]) -> str:
+    """Both tables for people: each line with its estimate, measured peak and ratio; then the range and the worst."""
+    from workbench.verbs.terminal import table
+
+    pieces = []
+    for name, found in figures.items():
+        heading = [t(f"cli.bench.{key}") for key in ("configuration", "estimated", "measured", "ratio")]
+        rows = [
+            [line["configuration"], f"{line['estimated_mb']:.0f}", f"{line['measured_mb']:.0f}", f"{line['ratio']:.2f}"]
+            for line in found["configurations"]
+        ]
+        said = t(
+            f"cli.bench.{name}", good=found["within_15_percent"], of=found["of"], least=f"{found['ratio_min']:.2f}",
+            most=f"{found['ratio_max']:.2f}", worst=found["worst"],
+        )  # fmt: skip
+        pieces.append(f"{said}\n{table([heading, *rows])}")
+    return "\n\n".join(pieces)
 
 
 def _table(lines: list[dict[str, Any]]) -> dict[str, Any]:

@@ -25,9 +25,13 @@ def command(t: Translate, lang: str) -> click.Command:
                     "cli.unknown_bench", value=name[:60], names=", ".join(names), nearest=nearest(name, names)
                 )
         figures: dict[str, Any] = {}
+        shown = []
         for name in chosen or names:
             terminal.note(t("cli.bench.measuring", name=name))
-            figures[name] = import_module(f"workbench.bench.{name}").compare()
-        terminal.result(figures, json.dumps(figures, ensure_ascii=False, indent=2))
+            module = import_module(f"workbench.bench.{name}")
+            figures[name] = module.compare()
+            whole = json.dumps({name: figures[name]}, ensure_ascii=False, indent=2)
+            shown.append(module.text(figures[name], t) if hasattr(module, "text") else whole)
+        terminal.result(figures, "\n\n".join(shown))
 
     return bench
