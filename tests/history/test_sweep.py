@@ -16,6 +16,12 @@ def test_values_are_those_of_the_command_line():
     assert sweep.parse_values("adapter.target_modules=all-linear|q_proj,v_proj")[1] == ["all-linear", "q_proj,v_proj"]
 
 
+def test_a_switch_that_may_be_left_open_is_swept_over_all_three():
+    path, values = sweep.parse_values("training.gradient_checkpointing=auto,true,false")
+    found = [point.spec.training.gradient_checkpointing for point in sweep.points(SPEC, {path: values})]
+    assert found == ["auto", True, False]
+
+
 @pytest.mark.parametrize("text", ["adapter.r", "adapter.r=", "=1,2", "adapter.r=8,,16", "adapter.r=8,8"])
 def test_a_text_without_values_is_refused(text):
     with pytest.raises(UserError):
