@@ -69,7 +69,9 @@ def test_out_of_memory_goes_on_in_smaller_batches_on_the_same_curve(new_run, hub
         patched.setattr(sft.SftTrainer, "_loss", too_large_above(1, seen))
         state = train(run, hub=hub)
     assert (state["state"], state["pieces"], state["step"]) == ("finished", 4, undisturbed.state()["step"])
+    assert state["reason"].startswith("Memory was short: trained with training.per_device_train_batch_size=1 and")
     log = run.log_path.read_text(encoding="utf-8")
+    assert "Going on from step 2, the last checkpoint" in log
     assert "per_device_train_batch_size=2 and training.gradient_accumulation_steps=2: the same effective" in log
     assert "per_device_train_batch_size=1 and training.gradient_accumulation_steps=4: the same effective" in log
     mine, theirs = run.metrics(), undisturbed.metrics()
@@ -84,14 +86,18 @@ def test_out_of_memory_without_the_knob_fails_and_can_be_resumed(new_run, hub, m
     with monkeypatch.context() as patched:
         patched.setattr(sft.SftTrainer, "_loss", too_large_above(5, []))
         state = train(run, hub=hub)
-    assert state["state"] == "failed" and state["reason"].startswith("Out of memory at step")
-    assert train(run, hub=hub, resume=True)["state"] == "finished"
+    assert state["state"] == "failed" and re.match(
+        r"Out of memory at step \d\. A resume goes on with training.per_device_train_batch_size=3 and "
+        r"training.gradient_accumulation_steps=4: the same effective batch", state["reason"])  # fmt: skip
+    with monkeypatch.context() as patched:  # memory is as short as before
+        patched.setattr(sft.SftTrainer, "_loss", too_large_above(5, []))
+        assert train(run, hub=hub, resume=True)["state"] == "finished"
 
 
 def test_one_row_that_does_not_fit_fails_the_run(new_run, hub, monkeypatch):
     run = new_run(**{"training.per_device_train_batch_size": 1})
     monkeypatch.setattr(sft.SftTrainer, "_loss", too_large_above(0, []))
-    assert train(run, hub=hub)["reason"].startswith("Out of memory at step")
+    assert re.match(r"Out of memory at step \d, with one row at a time", train(run, hub=hub)["reason"])
 
 
 def test_an_exploding_loss_stops_the_run_with_its_rows_and_keeps_the_checkpoint(new_run, hub, monkeypatch):

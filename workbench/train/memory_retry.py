@@ -33,3 +33,9 @@ def in_pieces(spec: Spec, pieces: int) -> Spec:
     if training.per_device_eval_batch_size:
         changes["training.per_device_eval_batch_size"] = max(1, training.per_device_eval_batch_size // pieces)
     return parse(layered(to_mapping(spec, all_values=True), changes))
+
+
+def sizes(spec: Spec, pieces: int) -> dict[str, int]:
+    """Batch and accumulation, as the sentences name them."""
+    now = in_pieces(spec, pieces).training
+    return {"batch": now.per_device_train_batch_size, "accumulation": now.gradient_accumulation_steps}

@@ -110,26 +110,30 @@ def _train(
         while True:
             smaller = memory_retry.in_pieces(spec, pieces)
             pass_ = _Pass(run, smaller, hub, base, rendered, held_out, heart, log, on_progress)
+            if pieces > 1:
+                pass_.why = WorkbenchError("train.in_smaller_batches", **memory_retry.sizes(spec, pieces))
             try:
                 return pass_.go(checkpoint, tell, began)
             except Exception as error:
-                more = memory_retry.more_pieces(pass_.spec) if memory_retry.is_out_of_memory(error) else None
-                if more is None or not spec.training.retry_on_out_of_memory:
+                if not memory_retry.is_out_of_memory(error):
                     raise
+                more = memory_retry.more_pieces(pass_.spec)
+                if more is None:
+                    raise WorkbenchError("train.row_too_large", step=_last_step(run)) from error
+                if not spec.training.retry_on_out_of_memory:
+                    heart.note(**{memory_retry.PIECES: pieces * more})  # what a resume goes on with
+                    sizes = memory_retry.sizes(spec, pieces * more)
+                    raise WorkbenchError("train.out_of_memory", step=_last_step(run), **sizes) from error
             # Outside the handler: the error's frames hold the tensors of the step that did not fit.
             pieces *= more
             before = _used_bytes()
             del pass_
             _release_memory()
-            now = memory_retry.in_pieces(spec, pieces).training
-            why = WorkbenchError(
-                "train.smaller_batches",
-                batch=now.per_device_train_batch_size,
-                accumulation=now.gradient_accumulation_steps,
-                freed=max(0, before - _used_bytes()) // 2**20,
-            )
-            log(why.text("en"))
+            freed = max(0, before - _used_bytes()) // 2**20
             checkpoint = resuming.prepare(run)
+            step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+            why = WorkbenchError("train.smaller_batches", freed=freed, step=step, **memory_retry.sizes(spec, pieces))
+            log(why.text("en"))
             heart.enter(
                 "running",
                 phase="preparing",
@@ -159,6 +163,7 @@ class _Pass:
         self.rendered, self.held_out, self.on_progress = rendered, held_out, on_progress
         self.best: Any = None
         self.report: Any = None
+        self.why: WorkbenchError | None = None  # what there is to say of a run that came to its end
 
     def go(self, checkpoint: Path | None, tell: OnProgress, began: float) -> dict[str, Any]:
         from workbench.train import callbacks
@@ -185,7 +190,7 @@ class _Pass:
                 log(f"result: {trainer.take_best()}")
             _save_result(self.run, trainer)
             heart.note(result=trainer.method.result)
-        why = WorkbenchError("train.stopped_early", step=step, best=f"{self.best.best:.4f}") if early else None
+        why = WorkbenchError("train.stopped_early", step=step, best=f"{self.best.best:.4f}") if early else self.why
         state = "finished" if early or step >= total else "stopped"
         return _end(heart, log, state, why, seconds=time.monotonic() - began)
 
@@ -251,11 +256,14 @@ def _end(
 def _explained(error: Exception, run: Run) -> WorkbenchError:
     if isinstance(error, WorkbenchError):
         return error
-    step = max((row["step"] for row in run.metrics()), default=0)
-    if memory_retry.is_out_of_memory(error):
-        return WorkbenchError("train.out_of_memory", step=step)
+    if memory_retry.is_out_of_memory(error):  # outside of the steps
+        return WorkbenchError("train.no_memory", step=_last_step(run))
     lines = str(error).strip().splitlines() or [""]
     return WorkbenchError("train.defect", kind=type(error).__name__, text=lines[0][:300])
+
+
+def _last_step(run: Run) -> int:
+    return max((row["step"] for row in run.metrics()), default=0)
 
 
 @contextmanager
