@@ -63,6 +63,14 @@ def _first_token(page: Any, rounds: int) -> dict[str, float]:
 @contextmanager
 def opened(home: Path) -> Iterator[Any]:
     """The chat tab of a server over this workspace, in Chromium. Raises UserError where there is no browser."""
+    with browsing(home, "chat") as (page, _):
+        page.locator("#chat-question textarea").wait_for(timeout=60_000)
+        yield page
+
+
+@contextmanager
+def browsing(home: Path, tab: str) -> Iterator[tuple[Any, int]]:
+    """A tab of a server over this workspace, in Chromium, and the server's process id. Raises as `opened`."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -71,19 +79,24 @@ def opened(home: Path) -> Iterator[Any]:
     chromium = next((path for name in names if (path := shutil.which(name))), None)
     if chromium is None:
         raise UserError("bench.no_browser")
-    with _served(home) as address, sync_playwright() as playwright:
+    with _process(home) as (address, process), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1900, "height": 1000})
-        page.goto(f"{address}/en/#chat")
-        page.locator("#chat-question textarea").wait_for(timeout=60_000)
+        page.goto(f"{address}/en/#{tab}")
         try:
-            yield page
+            yield page, process
         finally:
             browser.close()
 
 
 @contextmanager
 def _served(home: Path) -> Iterator[str]:
+    with _process(home) as (address, _):
+        yield address
+
+
+@contextmanager
+def _process(home: Path) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -100,7 +113,7 @@ def _served(home: Path) -> Iterator[str]:
                 break
             except OSError:
                 time.sleep(0.5)
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
         process.wait(60)
