@@ -191,3 +191,23 @@ def test_a_scan_that_goes_on_shows_how_far_it_is_and_can_be_stopped(files, home,
     gate.set()
     assert found.wait(30) and found.task.stopped
     assert "Stopped after 2 rows" in report_html(found, T)
+
+
+def test_a_large_file_is_shown_as_soon_as_it_has_rows_and_a_small_one_when_it_is_read(files, home, monkeypatch):
+    going = threading.Event()
+    scan = View.scan
+
+    def held(view, tell):
+        scan(view, lambda fraction, rows: rows and going.wait(30))
+
+    monkeypatch.setattr(View, "scan", held)
+    monkeypatch.setattr("workbench.data.view._SPOOLED_BELOW", 0)
+    name = put(home, "a.jsonl", *[row(number) for number in range(600)])
+    monkeypatch.setattr("workbench.ui.opened._SMALL_BYTES", 0)
+    found = files.open(name)
+    found.wait_to_show(30)
+    assert found.view.count == 600 and not found.done
+    going.set()
+    monkeypatch.setattr("workbench.ui.opened._SMALL_BYTES", 1 << 20)
+    found.wait_to_show(30)
+    assert found.done and found.error is None

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from workbench.data.view import View
 
 _FILES_KEPT = 6
+_SMALL_BYTES = 4_000_000  # read within a moment
+_STEP_SECONDS = 0.02
 _SUMMARY = 160  # characters of a row in the list
 _ENDINGS = (
     ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".arrow", ".feather", ".xlsx", ".txt", ".md", ".gz",
@@ -56,6 +59,16 @@ class Opened:
     def wait(self, seconds: float) -> bool:
         """Whether the scan was over within that time."""
         return self.task.wait(seconds)
+
+    def wait_to_show(self, seconds: float) -> None:
+        """Until the scan is over or that time has passed; of a large source only until it has rows to show."""
+        if sum(size for *_, size in self.key[2]) < _SMALL_BYTES:
+            self.task.wait(seconds)
+            return
+        until = time.monotonic() + seconds
+        while not self.task.wait(_STEP_SECONDS) and time.monotonic() < until:
+            if self.view is not None and self.view.count:
+                return
 
     def ready(self) -> View:
         """The view. Raises what opening it raised, or says that it is still being opened."""

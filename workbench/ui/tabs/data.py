@@ -122,7 +122,7 @@ class Data:
             opened = self.chosen.open(*how)
         except Exception as error:
             return self._looked("", forms.problem(self.t.error(error)), None)
-        opened.wait(_AT_ONCE_SECONDS)
+        opened.wait_to_show(_AT_ONCE_SECONDS)
         listing = ("", "", 1)
         if opened.view is not None:
             listing = self.listed.render(opened.view, "all", "", True, 1, 1)
