@@ -7,7 +7,7 @@ import pytest
 from workbench.data import hubs, registry, sources
 from workbench.data.load import load
 from workbench.data.mix import training_records
-from workbench.data.records import Conversation, Feedback, Message, Preference
+from workbench.data.records import Conversation, Feedback, Message, Preference, Text
 from workbench.errors import UserError
 from workbench.specs import parse
 
@@ -71,6 +71,10 @@ REGISTRY = {
                "columns": {"prompt": "q", "chosen": "good", "rejected": "bad"}},
     "kto": {"file_name": "kto.json", "formatting": "sharegpt", "columns": {"messages": "talk", "kto_tag": "ok"},
             "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}},
+    "plain": {"file_name": "plain.json", "columns": {"prompt": "words"}},
+    "pictured": {"file_name": "pictured.json", "formatting": "sharegpt",
+                 "columns": {"messages": "conversations", "images": "pics"}},
+    "scripted": {"script_url": "belle_multiturn", "formatting": "sharegpt"},
     "hub": {"hf_hub_url": "owner/name", "subset": "zh", "split": "train"},
 }  # fmt: skip
 PAIR = (Message("user", "甲"),), (Message("assistant", "乙"),)
@@ -85,6 +89,9 @@ def listed(tmp_path):
     dump(tmp_path / "ranked.json", [{"q": "甲", "good": "乙", "bad": "丙"}])
     talk = [{"role": "user", "content": "甲"}, {"role": "assistant", "content": "乙"}]
     dump(tmp_path / "kto.json", [{"talk": talk, "ok": False}])
+    dump(tmp_path / "plain.json", [{"words": "甲乙"}])
+    talk = [{"from": "human", "value": "<image>甲"}, {"from": "gpt", "value": "乙"}]
+    dump(tmp_path / "pictured.json", [{"conversations": talk, "pics": ["a.png"]}])
     return tmp_path / "dataset_info.json"
 
 
@@ -92,7 +99,7 @@ def listed(tmp_path):
     ("name", "record"),
     [("alpaca", TALK), ("renamed", TALK), ("tagged", TALK),
      ("ranked", Preference(*PAIR, (Message("assistant", "丙"),))),
-     ("kto", Feedback(*PAIR, False))],
+     ("kto", Feedback(*PAIR, False)), ("plain", Text("甲乙"))],
 )  # fmt: skip
 def test_a_registry_entry_is_read_under_its_columns_and_tags(listed, name, record):
     (source,) = sources.parse(f"dataset_info.json#{name}", listed.parent)
@@ -100,9 +107,21 @@ def test_a_registry_entry_is_read_under_its_columns_and_tags(listed, name, recor
 
 
 def test_a_registry_knows_limits_and_hubs(listed):
-    found = registry.entries(listed)
-    assert found["renamed"].limit == 1
-    assert found["hub"].file == "hf://owner/name?subset=zh&split=train"
+    assert registry.entry(listed, "renamed").limit == 1
+    assert registry.entry(listed, "hub").file == "hf://owner/name?subset=zh&split=train"
+
+
+def test_an_entry_made_by_a_script_is_refused_and_spoils_no_other(listed):
+    assert registry.names(listed) == [name for name in REGISTRY if name != "scripted"]
+    for what in ("dataset_info.json#scripted", "dataset_info.json"):
+        with pytest.raises(UserError, match="“scripted” is made by a script"):
+            sources.parse(what, listed.parent)
+
+
+def test_pictures_of_a_registry_are_refused_under_any_name(listed):
+    (source,) = sources.parse("dataset_info.json#pictured", listed.parent)
+    (bad,) = load(source.path, rename=source.rename).report.bad
+    assert bad.reason.key == "data.row.media_column"
 
 
 def test_wrong_registries_are_refused(listed, tmp_path):

@@ -11,8 +11,10 @@ from typing import Any
 from workbench.errors import UserError, nearest
 
 NAME = "dataset_info.json"
+_PLACES = {"file_name", "hf_hub_url", "ms_hub_url"}
 _ALPACA = {"prompt": "instruction", "query": "input", "response": "output", "history": "history", "system": "system",
-           "chosen": "chosen", "rejected": "rejected", "kto_tag": "kto_tag", "tools": "tools"}  # fmt: skip
+           "chosen": "chosen", "rejected": "rejected", "kto_tag": "kto_tag", "tools": "tools", "images": "images",
+           "videos": "videos", "audios": "audios"}  # fmt: skip
 # What LLaMA-Factory assumes where an entry names no columns.
 _ALPACA_COLUMNS = {"prompt": "instruction", "query": "input", "response": "output", "history": "history"}
 _TAGS = {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt",
@@ -32,23 +34,31 @@ class Entry:
 
 
 def entries(path: str | Path) -> dict[str, Entry]:
-    """All data sets of a registry by name. Raises UserError for a file that is none."""
-    path = Path(path)
+    """All data sets of a registry by name. Raises UserError for a file that is none, and for an entry made by code."""
+    return {name: _entry(name, info, Path(path).parent) for name, info in _listed(Path(path)).items()}
+
+
+def names(path: str | Path) -> list[str]:
+    """The data sets that can be read here; others (made by a script) say why when they are asked for."""
+    return [name for name, info in _listed(Path(path)).items() if _PLACES & set(info)]
+
+
+def _listed(path: Path) -> dict[str, Mapping[str, Any]]:
     try:
         listed = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise UserError("data.bad_registry", path=path, why=error) from None
     if not isinstance(listed, dict) or not all(isinstance(info, dict) for info in listed.values()):
         raise UserError("data.bad_registry", path=path, why="no object of objects")
-    return {name: _entry(name, info, path.parent) for name, info in listed.items()}
+    return listed
 
 
 def entry(path: str | Path, name: str) -> Entry:
-    """One data set. Raises UserError, offering the nearest names."""
-    known = entries(path)
+    """One data set, whatever the others are. Raises UserError, offering the nearest names."""
+    known = _listed(Path(path))
     if name not in known:
         raise UserError("data.unknown_entry", value=name, path=path, nearest=nearest(name, known) if known else "-")
-    return known[name]
+    return _entry(name, known[name], Path(path).parent)
 
 
 def _entry(name: str, info: Mapping[str, Any], folder: Path) -> Entry:
@@ -59,17 +69,19 @@ def _entry(name: str, info: Mapping[str, Any], folder: Path) -> Entry:
         query = "&".join(f"{part}={info[part]}" for part in ("subset", "split") if info.get(part))
         file = f"{scheme}://{info[key]}" + (f"?{query}" if query else "")
     else:
-        raise UserError("data.unreadable_entry", value=name)
+        raise UserError("data.script_entry" if "script_url" in info else "data.unreadable_entry", value=name)
     columns = info.get("columns") or {}
+    limit = int(info["num_samples"]) if info.get("num_samples") else None
     if info.get("formatting", "alpaca") == "alpaca":
+        if set(columns) == {"prompt"}:  # plain text, for pretraining
+            return Entry(name, file, _renamer({columns["prompt"]: "text"}), limit)
         names = {
             column: _ALPACA[role] for role, column in (columns or _ALPACA_COLUMNS).items() if role in _ALPACA and column
         }
         rename = _renamer(names)
     else:
         rename = _sharegpt(columns, _TAGS | (info.get("tags") or {}))
-    limit = info.get("num_samples")
-    return Entry(name, file, rename, int(limit) if limit else None)
+    return Entry(name, file, rename, limit)
 
 
 def _renamer(names: Mapping[str, str]) -> Callable[[Any], Any]:

@@ -147,7 +147,7 @@ class OpenedFiles:
         for path in files:
             if path.rpartition("/")[2] == registry.NAME:
                 with contextlib.suppress(UserError):  # a broken one says so when it is opened
-                    listed += [f"{path}#{name}" for name in registry.entries(self.home / path)]
+                    listed += [f"{path}#{name}" for name in registry.names(self.home / path)]
         return listed
 
     def parse(self, what: str) -> list[Source]:

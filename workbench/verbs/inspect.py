@@ -59,7 +59,8 @@ def _text(report: dict[str, Any], t: Translate) -> str:
         lines.append(t("cli.inspect.offer", name=name, count=count))
     for name, value in report["statistics"].items():
         if name not in ("histograms", "tokens"):
-            lines.append(t("cli.inspect.statistic", name=name, value=value))
+            told = ", ".join(f"{part} {number}" for part, number in value.items()) if isinstance(value, dict) else value
+            lines.append(t("cli.inspect.statistic", name=name, value=told))
     if tokens := report["statistics"].get("tokens"):
         lines += _tokens(tokens, t)
     return "\n".join(lines)

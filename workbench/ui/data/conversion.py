@@ -40,9 +40,9 @@ class Conversion:
                 label=t("dataset.every_turn"), info=t("dataset.every_turn_help"), elem_id="data-every-turn"
             )
         with gr.Row():
-            self.download = gr.Button(t("dataset.download"), elem_id="data-download")
-            self.keep = gr.Button(t("dataset.keep"), elem_id="data-keep")
-            self.halt = gr.Button(t("dataset.progress.stop"), visible=False, elem_id="data-convert-stop")
+            self.download = gr.Button(t("dataset.download"), size="sm", elem_id="data-download")
+            self.keep = gr.Button(t("dataset.keep"), size="sm", elem_id="data-keep")
+            self.halt = gr.Button(t("dataset.progress.stop"), size="sm", visible=False, elem_id="data-convert-stop")
         self.told = gr.HTML(apply_default_css=False, js_on_load=OFFER, elem_id="data-told")
         self.result = gr.File(label=t("dataset.result"), visible=False, interactive=False, elem_id="data-result")
 

@@ -39,7 +39,7 @@ class Seen:
     def build(self) -> None:
         t = self.t
         gr.Markdown(f"**{t('dataset.seen')}** {t('dataset.seen_help')}", elem_classes=["wb-note"])
-        with gr.Row(elem_classes=["wb-fields"]):
+        with gr.Row(elem_classes=["wb-fields"], elem_id="data-seen-how"):
             self.row = gr.Number(1, precision=0, minimum=1, label=t("dataset.row"), min_width=90, elem_id="data-row")
             self.model = gr.Dropdown(
                 ["embedded"], value="embedded", allow_custom_value=True, label=t("dataset.model"), min_width=130,
