@@ -171,11 +171,16 @@ def test_a_disk_that_would_run_full_is_foreseen_before_the_first_step(new_run, h
                     state["reason"])  # fmt: skip
 
 
-def test_a_checkpoint_is_as_large_as_it_was_foreseen(new_run, hub, monkeypatch):
+@pytest.mark.parametrize("changes", [
+    {"adapter.r": 64},
+    {"adapter.type": "freeze", "adapter.trained_layers": 1, "training.learning_rate": 1e-4},
+], ids=["lora", "freeze"])  # fmt: skip
+def test_a_checkpoint_is_as_large_as_it_was_foreseen(new_run, hub, monkeypatch, changes, tiny_model):
     foreseen = []
     honest = room.checkpoint_bytes
     monkeypatch.setattr(room, "checkpoint_bytes", lambda trainer: foreseen.append(honest(trainer)) or foreseen[-1])
-    run = new_run(**{"adapter.r": 64})
+    wide = tiny_model("qwen3", hidden_size=128, intermediate_size=512)  # its files' heads do not count
+    run = new_run(**changes | {"model.path": str(wide)})
     train(run, hub=hub)
     real = sum(path.stat().st_size for path in run.checkpoints()[-1].iterdir())
     assert 0.8 < foreseen[0] / real < 1.2

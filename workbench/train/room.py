@@ -17,9 +17,10 @@ _SPARE_BYTES = 20_000_000  # metrics, log, probes
 
 
 def checkpoint_bytes(trainer: Any) -> int:
-    """One checkpoint: the trained weights and the optimizer's state of each."""
+    """One checkpoint: the trained weights (of a method whose result is a model: all) and the optimizer's states."""
     trained = [value for value in trainer.model.parameters() if value.requires_grad]
-    weights = sum(value.numel() * value.element_size() for value in trained)
+    saved = list(trainer.model.parameters()) if trainer.method.result == "model" else trained
+    weights = sum(value.numel() * value.element_size() for value in saved)
     return weights + sum(value.numel() for value in trained) * _STATE_BYTES.get(str(trainer.args.optim), 8)
 
 
