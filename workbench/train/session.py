@@ -103,6 +103,7 @@ def _train(
     held_out = rows.render_all(records.held_out, tokenizer, spec, log, run.home) if records.held_out else []
     base = replace(hub.load(spec.model), tokenizer=tokenizer)
     abilities.check(flatten(to_mapping(spec, all_values=True)), str(base.device))
+    importlib.import_module(f"workbench.stages.{spec.stage}")  # its libraries count among what this process holds
     spec = settled(run, spec, rendered, base, log)
     heart.note(estimated_memory_bytes=expected_bytes(spec, rendered, base))
     pieces = run.stored_state().get(memory_retry.PIECES, 1)
