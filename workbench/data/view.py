@@ -31,6 +31,7 @@ Tell = Callable[[float | None, int], None]
 _KINDS: tuple[Kind, ...] = ("conversation", "preference", "feedback", "text")
 _UNSEEN, _BAD, _PART, _FIRST_KIND = 0, 1, 2, 3
 _MARKS = 1 << 16  # looked at together
+_TRIMMED_ROWS = 1 << 19
 _TOLD_ROWS = 512  # between two calls of `tell`
 _SPOOLED_BELOW = 1 << 20  # a smaller file of lines may be one row that is a whole table
 
@@ -74,6 +75,7 @@ class View:
         finally:
             if isinstance(self.rows, Spool):
                 self.rows.finish()
+            heap.trim()
             self._survey.finish()
             heap.trim()
 
@@ -100,6 +102,8 @@ class View:
             self.scanned = row.row
             if row.row % _TOLD_ROWS == 0:
                 tell(self._fraction(), row.row)
+                if row.row % _TRIMMED_ROWS == 0:
+                    heap.trim()  # what the page's answers freed meanwhile
                 time.sleep(0)  # pages are answered meanwhile
             yield row
 
