@@ -14,6 +14,7 @@ from workbench.ui.data.chosen import Chosen
 from workbench.ui.data.progress import updates
 from workbench.ui.i18n import Texts
 from workbench.ui.opened import Opened
+from workbench.ui.pager import Pager
 from workbench.ui.report import rows_html
 
 PAGE_ROWS = 15
@@ -44,13 +45,7 @@ class Listed:
             self.halt = gr.Button(
                 t("dataset.progress.stop"), size="sm", min_width=50, elem_id="data-search-stop", visible=False
             )
-            self.back = gr.Button(t("dataset.previous"), size="sm", min_width=36, elem_id="data-back")
-            self.page = gr.Number(
-                1, precision=0, minimum=1, show_label=False, container=False, min_width=70, elem_id="data-page",
-                label=t("dataset.page"),
-            )  # fmt: skip
-            self.forth = gr.Button(t("dataset.next"), size="sm", min_width=36, elem_id="data-forth")
-            self.pages = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="data-pages")
+            self.pager = Pager(t, "data")
             self.covered = gr.Checkbox(
                 True, label=t("dataset.covered"), container=False, min_width=60, elem_id="data-covered"
             )
@@ -58,19 +53,19 @@ class Listed:
 
     @property
     def where(self) -> list[Any]:
-        return [self.show, self.search, self.covered, self.page]
+        return [self.show, self.search, self.covered, self.pager.page]
 
     @property
     def listing(self) -> list[Any]:
-        return [self.rows, self.pages, self.page]
+        return [self.rows, self.pager.where, self.pager.page]
 
     def wire(self, row: gr.Number) -> None:
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         given = [*self.chosen.how, *self.where, row]
-        for trigger in (self.page.submit, self.page.blur, self.covered.input):
+        for trigger in (self.pager.page.submit, self.pager.page.blur, self.covered.input):
             trigger(self.turn, given, self.listing, **quiet)
         self.show.input(lambda *given: self.turn(*given[:-2], 1, given[-1]), given, self.listing, **quiet)
-        for button, step in ((self.back, -1), (self.forth, 1)):
+        for button, step in ((self.pager.back, -1), (self.pager.forth, 1)):
             button.click(lambda *given, step=step: self.turn(*given, step=step), given, self.listing, **quiet)
         self.search.submit(self.find, given, [self.halt, *self.listing], concurrency_limit=None, **quiet)
         self.halt.click(self.stop, [*self.chosen.how, self.search], None, **quiet)

@@ -6,26 +6,24 @@ The list travels with the page; the rows stay on the server, and only the last s
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from workbench.data import recipe, repairs, sources
-from workbench.data.recipe import Prepared
+from workbench.data import recipe, sources
 from workbench.errors import UserError, WorkbenchError
 from workbench.ui import forms
-from workbench.ui.data.chosen import OFFER, Chosen, offered_html
+from workbench.ui.data.boxes import RowBoxes, StepBoxes
+from workbench.ui.data.chosen import Chosen, offered_html
 from workbench.ui.data.progress import updates
 from workbench.ui.data.result import Steps, is_result
+from workbench.ui.data.steps import numbers_of, steps_html, steps_of
 from workbench.ui.i18n import Texts
 from workbench.ui.tasks import Task
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
-
-_RANGE = re.compile(r"\s*(\d+)\s*(?:[-–]\s*(\d+)\s*)?")
 
 
 class Recipe:
@@ -38,91 +36,47 @@ class Recipe:
     # -- components ---------------------------------------------------------------------------------------------------
 
     def build(self) -> None:
-        t = self.t
-        with gr.Accordion(t("dataset.recipe.title"), open=False, elem_id="data-recipe"):
-            gr.Markdown(t("dataset.recipe.help"), elem_classes=["wb-note"])
-            self.steps = gr.Textbox(visible=False)
-            self.listed = gr.HTML(
-                self.steps_html([], None), apply_default_css=False, js_on_load=_UNDO, elem_id="data-steps"
-            )
-            self.problem = gr.HTML(apply_default_css=False, js_on_load=OFFER, elem_id="data-recipe-problem")
-            with gr.Row():
-                self.look = gr.Button(t("dataset.recipe.look"), size="sm", min_width=140, elem_id="data-recipe-look")
-                self.halt = gr.Button(t("dataset.progress.stop"), size="sm", visible=False, elem_id="data-recipe-stop")
-            with gr.Row(elem_classes=["wb-boxes"]):  # a grid: each box beside the button that takes it
-                self.weight = gr.Number(1, label=t("dataset.recipe.weight"), min_width=60, elem_id="data-weight")
-                self.take = gr.Button(t("dataset.recipe.take"), size="sm", min_width=60, elem_id="data-take")
-                self.rows = gr.Textbox(
-                    label=t("dataset.recipe.rows"), placeholder="3, 7-9", min_width=60, elem_id="data-delete-rows"
-                )
-                self.delete = gr.Button(t("dataset.recipe.delete"), size="sm", min_width=60, elem_id="data-delete")
-                self.count = gr.Number(
-                    1000, precision=0, label=t("dataset.recipe.count"), min_width=60, elem_id="data-cap-count"
-                )
-                self.cap = gr.Button(t("dataset.recipe.cap"), size="sm", min_width=60, elem_id="data-cap")
-                self.fraction = gr.Number(
-                    0.1, label=t("dataset.recipe.fraction"), min_width=60, elem_id="data-fraction", step=0.05
-                )
-                self.split = gr.Button(t("dataset.recipe.split"), size="sm", min_width=60, elem_id="data-split")
-                self.seed = gr.Number(0, precision=0, label=t("dataset.recipe.seed"), min_width=60, elem_id="data-seed")
-                self.shuffle = gr.Button(t("dataset.recipe.shuffle"), size="sm", min_width=60, elem_id="data-shuffle")
-                self.deduplicate = gr.Button(
-                    t("dataset.recipe.deduplicate"), size="sm", min_width=60, elem_id="data-deduplicate"
-                )
-                self.names = gr.Dropdown(
-                    [(t(f"dataset.repairs.{name}"), name) for name in repairs.TEXT_REPAIRS], value=[], multiselect=True,
-                    label=t("dataset.recipe.repairs"), min_width=60, elem_id="data-recipe-repairs",
-                )  # fmt: skip
-                self.repair = gr.Button(t("dataset.recipe.repair"), size="sm", min_width=60, elem_id="data-repair")
-                self.name = gr.Textbox(label=t("dataset.recipe.name"), min_width=60, elem_id="data-recipe-name")
-                self.save = gr.Button(
-                    t("dataset.recipe.save"), variant="primary", size="sm", min_width=60, elem_id="data-recipe-save"
-                )
-                self.kept = gr.Dropdown(
-                    [], value=None, label=t("dataset.recipe.kept"), min_width=60, elem_id="data-recipe-kept"
-                )
+        self.boxes = StepBoxes(self.t)
 
     def build_edit(self) -> None:
-        """The row that is looked at, as a canonical row that can be changed."""
-        t = self.t
-        with gr.Accordion(t("dataset.recipe.edit"), open=False, elem_id="data-edit") as self.editor:
-            self.code = gr.Code(language="json", label=t("dataset.recipe.row"), lines=6, elem_id="data-edit-row")
-            with gr.Row():
-                self.change = gr.Button(t("dataset.recipe.change"), size="sm", elem_id="data-edit-keep")
-                self.drop = gr.Button(t("dataset.recipe.drop"), size="sm", elem_id="data-edit-delete")
-            self.changed = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="data-edit-told")
+        self.editor = RowBoxes(self.t)
 
     def wire(self, row: gr.Number) -> None:
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         long: dict[str, Any] = quiet | {"concurrency_limit": None}
-        how, shown = self.chosen.how, [self.halt, self.steps, self.listed, self.problem]
+        boxes, how = self.boxes, self.chosen.how
+        shown = [boxes.halt, boxes.steps, boxes.listed, boxes.problem]
         for button, made, fields in (
-            (self.take, self._take, [self.weight]),
-            (self.delete, self._delete, [self.rows]),
-            (self.deduplicate, lambda steps, how: {"step": "deduplicate"}, []),
-            (self.repair, lambda steps, how, names: {"step": "repair", "names": list(names or ())}, [self.names]),
-            (self.shuffle, lambda steps, how, seed: {"step": "shuffle", "seed": int(seed or 0)}, [self.seed]),
-            (self.cap, lambda steps, how, count: {"step": "cap", "count": int(count or 0)}, [self.count]),
-            (self.split, self._split, [self.fraction, self.seed]),
+            (boxes.take, self._take, [boxes.weight]),
+            (boxes.delete, self._delete, [boxes.rows]),
+            (boxes.deduplicate, lambda steps, how: {"step": "deduplicate"}, []),
+            (boxes.repair, lambda steps, how, names: {"step": "repair", "names": list(names or ())}, [boxes.names]),
+            (boxes.shuffle, lambda steps, how, seed: {"step": "shuffle", "seed": int(seed or 0)}, [boxes.seed]),
+            (boxes.cap, lambda steps, how, count: {"step": "cap", "count": int(count or 0)}, [boxes.count]),
+            (boxes.split, self._split, [boxes.fraction, boxes.seed]),
         ):
-            self._followed(button.click(self._adding(made), [self.steps, *how, *fields], shown, **long))
-        self._followed(self.listed.click(self.undo, [self.steps, *how], shown, **long))
-        self.look.click(self.show, self.steps, [self.halt, self.problem, self.chosen.file], **long)
-        self.problem.click(self.chosen.take_offered, None, self.chosen.file, **quiet)
-        self.halt.click(self.stop, self.steps, None, **quiet)
-        self.save.click(self.write, [self.steps, self.name, *how], [*shown, self.chosen.file, self.kept], **long)
-        self.kept.focus(lambda: gr.update(choices=recipe.saved(self.home)), None, self.kept, **quiet)
-        self._followed(self.kept.input(self.repeat, [self.kept, *how], shown, **long))
-        for event in (self.editor.expand, row.change):
-            event(self.show_row, [*how, row], self.code, **quiet)
-        told = [*shown, self.changed]
-        for button, made in ((self.change, self._edit), (self.drop, self._drop)):
-            self._followed(button.click(self._editing(made), [self.steps, *how, row, self.code], told, **long))
+            self._followed(button.click(self._adding(made), [boxes.steps, *how, *fields], shown, **long))
+        self._followed(boxes.listed.click(self.undo, [boxes.steps, *how], shown, **long))
+        boxes.look.click(self.show, boxes.steps, [boxes.halt, boxes.problem, self.chosen.file], **long)
+        boxes.problem.click(self.chosen.take_offered, None, self.chosen.file, **quiet)
+        boxes.halt.click(self.stop, boxes.steps, None, **quiet)
+        boxes.save.click(self.write, [boxes.steps, boxes.name, *how], [*shown, self.chosen.file, boxes.kept], **long)
+        boxes.kept.focus(lambda: gr.update(choices=recipe.saved(self.home)), None, boxes.kept, **quiet)
+        self._followed(boxes.kept.input(self.repeat, [boxes.kept, *how], shown, **long))
+        row.change(self.show_row, [*how, row], self.editor.code, **quiet)
+        # What is there already may be typed into by the time an answer comes.
+        self.editor.folded.expand(
+            lambda *given: gr.skip() if given[-1] else self.show_row(*given[:-1]),
+            [*how, row, self.editor.code], self.editor.code, **quiet,
+        )  # fmt: skip
+        told = [*shown, self.editor.changed]
+        for button, made in ((self.editor.change, self._edit), (self.editor.drop, self._drop)):
+            self._followed(button.click(self._editing(made), [boxes.steps, *how, row, self.editor.code], told, **long))
 
     def _followed(self, event: Any) -> None:
         """Who looks at the result sees the next one after each step."""
         event.then(
-            self.follow, [self.steps, self.chosen.file], self.chosen.file, api_visibility="private",
+            self.follow, [self.boxes.steps, self.chosen.file], self.chosen.file, api_visibility="private",
             show_progress="hidden", concurrency_limit=None,
         )  # fmt: skip
 
@@ -133,7 +87,7 @@ class Recipe:
 
         def handler(given: str, *values: Any) -> Iterator[list[Any]]:
             how, rest = values[: len(self.chosen.how)], values[len(self.chosen.how) :]
-            steps = _steps(given)
+            steps = steps_of(given)
             try:
                 if not steps and made != self._take:
                     steps = [self._take(steps, how, 1)]
@@ -209,18 +163,17 @@ class Recipe:
         for bar in updates(task, self.t):
             yield [gr.update(visible=True), gr.skip(), gr.skip(), bar]
         if task.error is not None or task.stopped:
-            why = forms.problem(self.t.error(task.error)) if task.error else self._note("dataset.progress.stopped")
-            yield [gr.update(visible=False), before, gr.skip(), why]
+            yield [gr.update(visible=False), before, gr.skip(), self._why(task)]
             return
-        yield [gr.update(visible=False), text, self.steps_html(steps, task.result), ""]
+        yield [gr.update(visible=False), text, steps_html(steps, task.result, self.t), ""]
 
     def undo(self, event: gr.EventData, given: str, *how: Any) -> Iterator[list[Any]]:
         """Take one step back out; those after it are done anew."""
-        place, steps = int(getattr(event, "step", -1)), _steps(given)
+        place, steps = int(getattr(event, "step", -1)), steps_of(given)
         if 0 <= place < len(steps):
             steps.pop(place)
         if not steps or place < 0 or steps[0].get("step") != "take":
-            yield [gr.update(visible=False), "", self.steps_html([], None), ""]
+            yield [gr.update(visible=False), "", steps_html([], None, self.t), ""]
             return
         yield from self.done(steps, given)
 
@@ -235,7 +188,7 @@ class Recipe:
 
     def show(self, given: str) -> Iterator[list[Any]]:
         """The rows as the steps leave them, opened like a file: leafed through, searched, measured, edited further."""
-        steps = _steps(given)
+        steps = steps_of(given)
         try:
             if not steps:
                 raise UserError("dataset.no_steps")
@@ -248,14 +201,13 @@ class Recipe:
         for bar in updates(task, self.t):
             yield [gr.update(visible=True), bar, gr.skip()]
         if task.error is not None or task.stopped:
-            why = forms.problem(self.t.error(task.error)) if task.error else self._note("dataset.progress.stopped")
-            yield [gr.update(visible=False), why, gr.skip()]
+            yield [gr.update(visible=False), self._why(task), gr.skip()]
             return
         yield [gr.update(visible=False), "", gr.update(value=task.result)]
 
     def follow(self, given: str, file: str | None) -> Any:
         """The file to look at after a step: the new result when the old one was in view."""
-        steps = _steps(given)
+        steps = steps_of(given)
         if not is_result(file):
             return gr.skip()
         try:
@@ -271,7 +223,7 @@ class Recipe:
 
     def write(self, given: str, name: str, *how: Any) -> Iterator[list[Any]]:
         """Make the rows again from the sources and keep them, with the recipe beside them."""
-        steps, name = _steps(given), (name or "").strip()
+        steps, name = steps_of(given), (name or "").strip()
         skipped = [gr.skip()] * 2
         try:
             if not steps:
@@ -289,8 +241,7 @@ class Recipe:
         for bar in updates(task, self.t):
             yield [gr.update(visible=True), *skipped, bar, *skipped]
         if task.error is not None or task.stopped:
-            why = forms.problem(self.t.error(task.error)) if task.error else self._note("dataset.progress.stopped")
-            yield [gr.update(visible=False), *skipped, why, *skipped]
+            yield [gr.update(visible=False), *skipped, self._why(task), *skipped]
             return
         held = task.result.get("held_out")
         path = f"data/{name}.jsonl"
@@ -327,68 +278,9 @@ class Recipe:
 
         return handler
 
-    # -- texts --------------------------------------------------------------------------------------------------------
-
-    def steps_html(self, steps: Steps, state: Prepared | None) -> str:
-        """Each step with the rows before and after it and a button that takes it back."""
-        if not steps or state is None:
-            return f'<p class="wb-note">{forms.plain(self.t("dataset.recipe.none"))}</p>'
-        lines, undo = [], forms.plain(self.t("dataset.recipe.undo"))
-        for place, (step, (_, before, after)) in enumerate(zip(steps, state.done, strict=True)):
-            change = f"{before:,} → {after:,}" if before != after else f"{after:,}"
-            text = self.step_text(step, state.mended.get(place) or {})
-            lines.append(
-                f'<li><span>{forms.plain(text)}</span><span class="wb-num">{change}</span>'
-                f'<button type="button" class="wb-link" data-step="{place}" title="{undo}" aria-label="{undo}">'
-                "✕</button></li>"
-            )
-        figures = self.t("dataset.recipe.rows_now", rows=f"{len(state.records):,}")
-        if state.held_out:
-            figures += " · " + self.t("dataset.recipe.held", rows=f"{len(state.held_out):,}")
-        return f'<ol class="wb-steps">{"".join(lines)}</ol><p class="wb-note">{forms.plain(figures)}</p>'
-
-    def step_text(self, step: Mapping[str, Any], mended: Mapping[str, int]) -> str:
-        """mended: how many rows each of its repairs changed."""
-        told = (self._value(name, value, mended) for name, value in step.items() if name not in ("step", "value"))
-        shown = ", ".join(filter(None, told))
-        shown = shown if len(shown) <= 200 else shown[:199] + "…"
-        name = self.t(f"dataset.recipe.step.{step['step']}")
-        return f"{name} {shown}".strip()
-
-    def _value(self, name: str, value: Any, mended: Mapping[str, int]) -> str:
-        if name in ("path", "row", "count", "fraction"):
-            return f"{value}"
-        if name in ("names", "repair"):
-            return ", ".join(f"{self.t(f'dataset.repairs.{one}')} ({mended.get(one, 0):,})" for one in value)
-        if isinstance(value, dict):
-            return ", ".join(f"{role}={column}" for role, column in value.items())
-        if isinstance(value, list):
-            return ", ".join(map(str, value))
-        return f"{name}={value}"
-
     def _note(self, key: str) -> str:
         return f'<p class="wb-note">{forms.plain(self.t(key))}</p>'
 
-
-_UNDO = """element.addEventListener('click', (event) => {
-  const target = event.target.closest('[data-step]');
-  if (target) trigger('click', {step: Number(target.dataset.step)});
-});"""
-
-
-def _steps(given: str | None) -> Steps:
-    return json.loads(given) if given else []
-
-
-def numbers_of(text: str) -> list[int]:
-    """ "3, 7-9" -> [3, 7, 8, 9]. Raises UserError for anything else."""
-    numbers: set[int] = set()
-    for part in re.split(r"[,，;\s]+(?![\d\s]*[-–])|[,，;]+", text.strip()):
-        match = _RANGE.fullmatch(part)
-        if not match or len(numbers) > 1_000_000:
-            raise UserError("dataset.bad_rows", value=text[:60])
-        low, high = int(match[1]), int(match[2] or match[1])
-        if not 1 <= low <= high <= low + 1_000_000:
-            raise UserError("dataset.bad_rows", value=text[:60])
-        numbers.update(range(low, high + 1))
-    return sorted(numbers)
+    def _why(self, task: Task) -> str:
+        """A task that came to nothing failed, or was stopped."""
+        return forms.problem(self.t.error(task.error)) if task.error else self._note("dataset.progress.stopped")

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from workbench.ui.i18n import Texts
+from workbench.ui.pager import Pager
 
 _CHOOSE = """element.addEventListener('click', (event) => {
   const target = event.target.closest('[data-row]');
@@ -21,13 +22,7 @@ class Review:
         self.chosen = gr.Number(0, visible=False)  # the number of the draft in the boxes; 0: none
         with gr.Row(equal_height=True, elem_classes=["wb-pager"]):
             gr.Markdown(f"**{t('synthesis.rows')}**")
-            self.back = gr.Button(t("dataset.previous"), size="sm", min_width=36, elem_id="make-back")
-            self.page = gr.Number(
-                1, precision=0, minimum=1, show_label=False, container=False, min_width=70, elem_id="make-page",
-                label=t("dataset.page"),
-            )  # fmt: skip
-            self.forth = gr.Button(t("dataset.next"), size="sm", min_width=36, elem_id="make-forth")
-            self.pages = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="make-pages")
+            self.pager = Pager(t, "make")
         self.list = gr.HTML(listed, apply_default_css=False, js_on_load=_CHOOSE, elem_id="make-list")
         self.source = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="make-source")
         self.question = gr.Textbox(label=t("synthesis.question"), lines=2, max_lines=8, elem_id="make-question")

@@ -68,17 +68,20 @@ def _wire(tab: Data) -> None:
     tab.bad.wire()
     tab.conversion.wire()
     tab.recipe.wire(seen.row)
+    read: list[Any] = []
     # .change: an upload fills the box too. What was mapped by hand are the columns of the source before.
     changed = chosen.file.change(None, None, chosen.mapping, js="() => ''", **quiet)
-    read = [
-        event(tab.look, how, looked, **quiet).then(tab.first, how, tab.cleared, **quiet)
-        for event in (changed.then, chosen.source.change, chosen.encoding.change)
-    ]
+    for event in (changed.then, chosen.source.change, chosen.encoding.change):
+        read.append(event(tab.look, how, looked, **quiet))
+        read[-1].then(tab.first, how, tab.cleared, **quiet)
     for event in tab.columns.wire():
-        read.append(event.then(tab.look, how, looked, **quiet).then(tab.again, None, tab.painted, **quiet))
+        read.append(event.then(tab.look, how, looked, **quiet))
+        read[-1].then(tab.again, None, tab.painted, **quiet)
     read.append(chosen.repairs.input(tab.look, how, looked, **quiet))
-    for event in read:  # the row's number may be the same: what can be edited is another row all the same
-        event.then(tab.recipe.show_row, [*how, seen.row], tab.recipe.code, **quiet)
+    # The row's number may be the same: what can be edited is another row all the same. At once, not behind the tokens:
+    # who has begun to edit would lose what was typed.
+    for event in read:
+        event.then(tab.recipe.show_row, [*how, seen.row], tab.recipe.editor.code, **quiet)
     tab.halt.click(tab.stop, how, None, **quiet)
     gr.Timer(1.0).tick(tab.poll, [*where, tab.pending], looked, **quiet)
     for html in (listed.rows, tab.report, seen.lengths):

@@ -35,8 +35,8 @@ def build(app: App, t: Texts, file: gr.Dropdown) -> Make:
 
 def _wire(tab: Make, asked: Asked, review: Review, file: gr.Dropdown) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    page, boxes = review.page, review.boxes
-    shown = [asked.status, review.list, review.pages, page, asked.start, asked.stop, review.seen]
+    pager, page, boxes = review.pager, review.pager.page, review.boxes
+    shown = [asked.status, review.list, pager.where, page, asked.start, asked.stop, review.seen]
     view = [*shown, *boxes]
     asked.who.input(
         lambda who: [gr.update(visible=who == "here"), gr.update(visible=who == "there")],
@@ -49,7 +49,7 @@ def _wire(tab: Make, asked: Asked, review: Review, file: gr.Dropdown) -> None:
     gr.Timer(1.0).tick(tab.poll, [page, review.seen], shown, **quiet)
     for trigger in (page.submit, page.blur):
         trigger(tab.turn, page, shown, **quiet)
-    for button, step in ((review.back, -1), (review.forth, 1)):
+    for button, step in ((pager.back, -1), (pager.forth, 1)):
         button.click(lambda number, step=step: tab.turn(number, step), page, shown, **quiet)
     review.list.click(tab.choose, None, boxes, **quiet)
     review.change.click(tab.rewrite, [page, review.chosen, review.question, review.answer], view, **quiet)
