@@ -34,6 +34,11 @@ def problem(text: str) -> str:
     return f'<p class="wb-problem" role="alert">{plain(text)}</p>' if text else ""
 
 
+def noted(text: str) -> str:
+    """What went well, but not as one may think."""
+    return f'<p class="wb-problem wb-noted" role="status">{plain(text)}</p>' if text else ""
+
+
 def field(item: Knob, t: Texts, *, prefix: str = "", **changes: Any) -> Component:
     """The field of one knob: choice -> Dropdown, bool -> Checkbox, number -> Number, text -> Textbox."""
     label, _ = t.knob(item)

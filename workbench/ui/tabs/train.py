@@ -114,7 +114,7 @@ class Train:
             left_out = presets.unmatched(path)
         except WorkbenchError as error:
             return [self._say(error), *[gr.skip()] * len(self.form.fields)]
-        told = forms.problem(self.t("ui.train.left_out", lines=" · ".join(left_out))) if left_out else ""
+        told = forms.noted(self.t("ui.train.left_out", lines=" · ".join(left_out))) if left_out else ""
         return [told, *self.form.fill(flatten(to_mapping(spec, all_values=True)))]
 
     def save_preset(self, name: str, *given: Any) -> list[Any]:
