@@ -131,16 +131,16 @@ def test_a_table_is_mapped_and_mixed_into_a_new_data_set_that_a_row_was_changed_
 
     # what the steps give is looked at, and edited further there
     page.locator("#data-recipe-look").click()
-    expect(report).to_contain_text("可用 6 行")
-    expect(editor).to_contain_text("也是蓝色")
+    expect(report).to_contain_text("可用 6 行", timeout=30_000)
+    expect(editor).to_contain_text("也是蓝色", timeout=30_000)
     page.locator("#data-edit-delete").click()
-    expect(report).to_contain_text("可用 5 行")
-    expect(editor).to_contain_text("绿色")
+    expect(report).to_contain_text("可用 5 行", timeout=30_000)
+    expect(editor).to_contain_text("绿色", timeout=30_000)
     page.locator("#data-recipe-name input, #data-recipe-name textarea").fill("mixed")
     page.locator("#data-recipe-save").click()
     told = page.locator("#data-recipe-problem")
-    expect(told).to_contain_text("5 行")
+    expect(told).to_contain_text("5 行", timeout=30_000)
     asked = [record.messages[0].content for record in load(home / "data" / "mixed.jsonl").records]
     assert asked == ["草", *"qqqq"]
     told.get_by_role("button").click()
-    expect(file).to_have_value("data/mixed.jsonl")
+    expect(file).to_have_value("data/mixed.jsonl", timeout=30_000)

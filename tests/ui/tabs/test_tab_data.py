@@ -417,14 +417,15 @@ def test_the_result_of_the_steps_is_opened_like_a_file_and_edited_further(tab, p
     assert tab.chosen.files.choices() == ["data/a.jsonl"]  # no list shows it
 
     again, *_ = step(tab, recipe._drop, steps, result, *HOW, 2, "")
-    after = recipe.follow(again, result)["value"]
-    assert after != result and recipe.follow(again, name) == gr.skip()
+    *_, (_, _, followed) = recipe.follow(again, result)
+    after = followed["value"]
+    assert after != result and list(recipe.follow(again, name)) == [[gr.skip()] * 3]
     page = tab.look(after, *HOW)[7]
     assert re.findall(r"(question \d+) →", page) == [kept[0], *kept[2:]]
     assert "result of other steps" in step(tab, recipe._drop, again, result, *HOW, 1, "")[2]
     assert "There is no row 9" in step(tab, recipe._drop, again, after, *HOW, 9, "")[2]
     assert "not a source" in step(tab, recipe._take, again, after, *HOW, 1)[2]
-    assert recipe.follow("", after)["value"] is None
+    assert list(recipe.follow("", after))[-1][-1]["value"] is None
     *_, (_, _, _, told, files, _) = recipe.write(again, "mine", after, *HOW)
     assert 'data-open="data/mine.jsonl"' in told and files["choices"] == [
         "data/a.jsonl", "data/mine.eval.jsonl", "data/mine.jsonl",

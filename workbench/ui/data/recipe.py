@@ -76,8 +76,8 @@ class Recipe:
     def _followed(self, event: Any) -> None:
         """Who looks at the result sees the next one after each step."""
         event.then(
-            self.follow, [self.boxes.steps, self.chosen.file], self.chosen.file, api_visibility="private",
-            show_progress="hidden", concurrency_limit=None,
+            self.follow, [self.boxes.steps, self.chosen.file], [self.boxes.halt, self.boxes.problem, self.chosen.file],
+            api_visibility="private", show_progress="hidden", concurrency_limit=None,
         )  # fmt: skip
 
     # -- steps --------------------------------------------------------------------------------------------------------
@@ -198,22 +198,23 @@ class Recipe:
         except WorkbenchError as error:
             yield [gr.skip(), forms.problem(self.t.error(error)), gr.skip()]
             return
+        told = gr.skip()  # what the step before said stays
         for bar in updates(task, self.t):
+            told = ""
             yield [gr.update(visible=True), bar, gr.skip()]
         if task.error is not None or task.stopped:
             yield [gr.update(visible=False), self._why(task), gr.skip()]
             return
-        yield [gr.update(visible=False), "", gr.update(value=task.result)]
+        yield [gr.update(visible=False), told, gr.update(value=task.result)]
 
-    def follow(self, given: str, file: str | None) -> Any:
+    def follow(self, given: str, file: str | None) -> Iterator[list[Any]]:
         """The file to look at after a step: the new result when the old one was in view."""
-        steps = steps_of(given)
         if not is_result(file):
-            return gr.skip()
-        try:
-            return gr.update(value=self.prepares.write(steps) if steps else None)
-        except WorkbenchError:  # no row is left: the list of steps says so
-            return gr.update(value=None)
+            yield [gr.skip()] * 3
+        elif not steps_of(given):
+            yield [gr.skip(), gr.skip(), gr.update(value=None)]
+        else:
+            yield from self.show(given)
 
     def stop(self, given: str) -> None:
         for kind in ("recipe", "recipe-save", "recipe-look"):

@@ -7,16 +7,18 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from workbench.data import recipe
 from workbench.data.recipe import Prepared
+from workbench.data.records import Record
 from workbench.data.writers import write_rows
 from workbench.errors import UserError
 
 _PREPARED_KEPT, _FILES_KEPT = 3, 4
+_TOLD_ROWS = 2048
 FOLDER = "data/.steps"  # hidden: no list of data sets shows it, and no folder is read with it
 Steps = list[dict[str, Any]]
 Tell = Callable[[float | None, int], None]
@@ -71,8 +73,8 @@ class Prepares:
             raise UserError("data.recipe_empty", name=path.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         if state.held_out:
-            write_rows(path.with_suffix(".eval.jsonl"), (record.to_row() for record in state.held_out))
-        write_rows(path, (record.to_row() for record in state.records))
+            write_rows(path.with_suffix(".eval.jsonl"), _rows(state.held_out, tell))
+        write_rows(path, _rows(state.records, tell))
         written = sorted(path.parent.glob("result-*.jsonl"), key=lambda file: -file.stat().st_mtime_ns)
         for old in written[2 * _FILES_KEPT :]:  # each may have its held-out rows beside it
             old.unlink(missing_ok=True)
@@ -84,6 +86,13 @@ class Prepares:
         if missing := [row for row in rows if not 1 <= row <= len(ids)]:
             raise UserError("dataset.no_row", row=missing[0], count=f"{len(ids):,}")
         return [ids[row - 1] for row in rows]
+
+
+def _rows(records: Sequence[Record], tell: Tell) -> Iterator[dict[str, Any]]:
+    for number, record in enumerate(records):
+        if number % _TOLD_ROWS == 0:
+            tell(number / len(records), number)
+        yield record.to_row()
 
 
 def is_result(file: str | None) -> bool:
