@@ -242,10 +242,10 @@ def test_attaching_and_sampling_draw_on_no_global_generator_and_change_no_base_t
 
 
 def test_sampling_follows_the_model_s_probabilities():
-    from workbench.models.generate import _Chooser
+    from workbench.models.generate import Chooser
 
     logits = torch.tensor([[2.0, 1.0, 0.0, -1.0]])
-    choosers = [_Chooser([Sampling(1.0, 1.0, 1, seed)], torch.device("cpu")) for seed in range(4000)]
+    choosers = [Chooser([Sampling(1.0, 1.0, 1, seed)], torch.device("cpu")) for seed in range(4000)]
     drawn = [int(chooser.choose(logits, 0)) for chooser in choosers]
     frequencies = torch.bincount(torch.tensor(drawn), minlength=4) / len(drawn)
     assert torch.allclose(frequencies, logits[0].softmax(-1), atol=0.03)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,15 +15,42 @@ from workbench.errors import UserError, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.chat.residents import Resident, Seat
+    from workbench.models.generate import Sampling
     from workbench.models.hub import Base
 
 ROWS_AT_ONCE = 32
+GUEST_ROWS = 8  # beyond them, of requests that join
 _ONE_THREAD_PARAMETERS = 100_000_000  # below, threads wait for each other longer than they compute
 
 
-def answer(request: Request, resident: Resident, columns: Mapping[int, Located], update_seconds: float) -> None:
-    """Answers and refusals go to the request's news. columns: number -> what it is."""
+# Asked between two tokens how a request that came meanwhile can take part: (request, its columns, their seats), with
+# at most so many rows; None for none.
+Guests = Callable[[int], tuple[Request, Mapping[int, Located], Mapping[int, Any]] | None]
+
+
+def answer(
+    request: Request,
+    resident: Resident,
+    columns: Mapping[int, Located],
+    update_seconds: float,
+    guests: Guests = lambda room: None,
+) -> None:
+    """Answers and refusals go to the request's news. columns: number -> what it is.
+
+    guests: requests that take part in a batch of the shared tree while it runs; each gets its None when it is whole.
+    """
     seats = dict(zip(columns, resident.seats(list(columns.values())), strict=True))
+    for batch in _batches(_cells(request, resident, columns, seats), seats):
+        if seats[batch[0].column].tree is None:
+            _answer_shared(request, resident, batch, seats, update_seconds, guests)
+        else:
+            _answer_batch(request, resident, batch, seats, update_seconds)
+
+
+def _cells(
+    request: Request, resident: Resident, columns: Mapping[int, Located], seats: Mapping[int, Any]
+) -> list[Cell]:
+    """Those that can be answered; the others are told why not."""
     cells = []
     for number, seat in seats.items():
         own = [cell for cell in request.cells if cell.column == number]
@@ -38,8 +65,112 @@ def answer(request: Request, resident: Resident, columns: Mapping[int, Located],
                 request.news.put(Delta(number, "", True, error, prompt=cell.prompt))
                 continue
             cells.append(cell)
-    for batch in _batches(cells, seats):
-        _answer_batch(request, resident, batch, seats, update_seconds)
+    return cells
+
+
+class _Party:
+    """The cells of one request among the rows of a batch."""
+
+    def __init__(
+        self, request: Request, cells: list[Cell], seats: Mapping[int, Any], base: Base, update_seconds: float
+    ) -> None:
+        from workbench.models.rolling import Row
+
+        samplings = _samplings(request, cells, base)
+        self.request = request
+        self.telling = Telling(request, cells, samplings, base, update_seconds)
+        self.rows = [
+            Row(
+                [*cell.ids, *cell.begun],
+                seats[cell.column].adapter,
+                sampling,
+                lambda cell=cell: request.cancelled(cell.column),
+                request.options[cell.column].logprobs,
+            )
+            for cell, sampling in zip(cells, samplings, strict=True)
+        ]
+        self._scored = [0] * len(cells)
+
+    def tell(self) -> bool:
+        """Whether all rows are done."""
+        for place, row in enumerate(self.rows):
+            for each in row.scored[self._scored[place] :]:
+                self.telling.scored(place, each)
+            self._scored[place] = len(row.scored)
+        done = [row.done for row in self.rows]
+        self.telling.tokens([row.ids for row in self.rows], done)
+        return all(done)
+
+
+def _answer_shared(
+    request: Request,
+    resident: Resident,
+    cells: list[Cell],
+    seats: Mapping[int, Any],
+    update_seconds: float,
+    guests: Guests,
+) -> None:
+    """One batch over the shared tree, which those who come meanwhile join: a long answer keeps nobody waiting."""
+    from workbench.models.generate import end_tokens
+    from workbench.models.rolling import Rolling
+
+    base = resident.base
+    host = _Party(request, cells, seats, base, update_seconds)
+    parties = [host]
+    try:
+        pad_id, ends = base.tokenizer.pad_token_id or 0, end_tokens(resident.tree, base.tokenizer)
+        with _threads(base), Rolling(resident.tree, pad_id, ends) as batch:
+            batch.join(host.rows)
+            while parties:
+                batch.choose()
+                for party in [party for party in parties if party.tell()]:
+                    parties.remove(party)
+                    if party is not host:
+                        party.request.news.put(None)
+                if not parties:
+                    break
+                batch.advance()
+                while batch.takes_more and (guest := guests(ROWS_AT_ONCE + GUEST_ROWS - batch.open)) is not None:
+                    asked, columns, own_seats = guest
+                    own_cells = _cells(asked, resident, columns, own_seats)
+                    if not own_cells:
+                        asked.news.put(None)
+                        continue
+                    party = _Party(asked, own_cells, own_seats, base, update_seconds)
+                    parties.append(party)
+                    batch.join(party.rows)
+    except Exception as error:
+        short = isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "out of memory" in str(error))
+        for party in parties:
+            if short:
+                party.telling.failed(WorkbenchError("engine.out_of_memory"))
+            elif party is not host:
+                party.request.news.put(error)
+            if party is not host:
+                party.request.news.put(None)
+        if not short:
+            raise
+        from workbench.models.hub import release_memory
+
+        del error
+        release_memory()
+
+
+def _samplings(request: Request, cells: Sequence[Cell], base: Base) -> list[Sampling]:
+    from workbench.models.generate import Sampling
+
+    room = window(base.model)
+    return [
+        Sampling(
+            own.temperature,
+            own.top_p,
+            min(own.max_tokens, room - len(cell.ids) - len(cell.begun)),
+            own.seed,
+            len(cell.begun),
+        )
+        for cell in cells
+        for own in [request.options[cell.column]]
+    ]
 
 
 def _fit(request: Request, cell: Cell, seat: Seat, base: Base) -> None:
@@ -67,33 +198,20 @@ def _batches(cells: Sequence[Cell], seats: Mapping[int, Any]) -> list[list[Cell]
 def _answer_batch(
     request: Request, resident: Resident, cells: list[Cell], seats: Mapping[int, Any], update_seconds: float
 ) -> None:
-    from workbench.models.generate import Sampling, generate
+    from workbench.models.generate import generate
 
     base, seat = resident.base, seats[cells[0].column]
     if seat.tokenizer is not None:  # one seat, or seats of one tree
         base = replace(base, tokenizer=seat.tokenizer)
     options = [request.options[cell.column] for cell in cells]
-    tree = seat.tree
-    room = window(base.model)
-    samplings = [
-        Sampling(
-            own.temperature,
-            own.top_p,
-            min(own.max_tokens, room - len(cell.ids) - len(cell.begun)),
-            own.seed,
-            len(cell.begun),
-        )
-        for own, cell in zip(options, cells, strict=True)
-    ]
+    samplings = _samplings(request, cells, base)
     telling = Telling(request, cells, samplings, base, update_seconds)
-    chosen = None if tree is not None else [seats[cell.column].adapter for cell in cells]
     try:
         with _threads(base):
             generate(
-                tree if tree is not None else resident.tree,
+                seat.tree,
                 base.tokenizer,
                 [[*cell.ids, *cell.begun] for cell in cells],
-                adapters=chosen,
                 sampling=samplings,
                 on_tokens=telling.tokens,
                 stop=lambda row: request.cancelled(cells[row].column),

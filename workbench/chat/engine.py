@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -202,7 +203,7 @@ class Engine:
         if self._worker.closed.is_set():
             raise UserError("engine.closed")
         if len(workers) < len(request.cells):
-            self._worker.post(lambda: self._work(request))
+            self._worker.post(_Asked(self._work, request))
             count += 1
         for cell in workers:
 
@@ -264,7 +265,28 @@ class Engine:
                     raise
                 request.refuse(list(groups[model]), error)
                 continue
-            batches.answer(request, resident, groups[model], UPDATE_SECONDS)
+            guests = partial(self._guest, request, resident) if not model else lambda room: None
+            batches.answer(request, resident, groups[model], UPDATE_SECONDS, guests)
+
+    def _guest(self, host: Request, resident: Resident, room: int) -> tuple[Any, Any, Any] | None:
+        """The request that waits next, taken out of the queue when it can be answered in the batch that runs."""
+        waiting = self._worker.next()
+        if not isinstance(waiting, _Asked) or waiting.alone or len(waiting.request.cells) > room:
+            return None
+        request = waiting.request
+        if request.model != host.model or request.away():
+            return None
+        try:
+            names = [column.name for column in request.columns]  # AttributeError: no column's name
+            found = [naming.locate(self.home, name, foreign=self._foreign) for name in names if "@now" not in name]
+        except (AttributeError, UserError):
+            found = []
+        seats = resident.guest_seats(found) if len(found) == len(request.columns) else None
+        if seats is None or any(each.model for each in found):
+            waiting.alone = True  # it takes its turn, where it is also told what is wrong
+            return None
+        self._worker.drop()
+        return request, dict(enumerate(found)), dict(enumerate(seats))
 
     def _resident(self, model: ModelSection) -> Resident:
         from workbench.chat.residents import Resident
@@ -274,6 +296,17 @@ class Engine:
         if found is None or found.base is not base:  # unloaded and loaded again by somebody else
             found = self._residents[base.key] = Resident(base)
         return found
+
+
+class _Asked:
+    """A request in the queue."""
+
+    def __init__(self, work: Callable[[Request], None], request: Request) -> None:
+        self._work, self.request = work, request
+        self.alone = False  # it cannot join another's batch
+
+    def __call__(self) -> None:
+        self._work(self.request)
 
 
 _messages = messages  # `messages` is the contract's name of an argument of compare

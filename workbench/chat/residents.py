@@ -66,6 +66,36 @@ class Resident:
                 self._forget_unused([seat for seat in found if isinstance(seat, Seat)])
                 return found
 
+    def guest_seats(self, columns: Sequence[Located]) -> list[Seat] | None:
+        """Seats in the batch that is being answered: its tree must not change, so only the bare model and plain LoRA.
+
+        None when one of them needs more, or cannot be had; `seats` then says why.
+        """
+        try:
+            found = [self._guest_seat(column) for column in columns]
+        except (UserError, FileNotFoundError):
+            return None
+        return None if None in found else found
+
+    def _guest_seat(self, column: Located) -> Seat | None:
+        if not column.refs:
+            return Seat()
+        configs = [self._config(ref) for ref, _ in column.refs]
+        check_mixable(column, configs)
+        parts = []
+        for (ref, strength), config in zip(column.refs, configs, strict=True):
+            if not self._mixable or not adapters.shareable(config):
+                return None
+            stamp = ref.stamp()
+            adapter = self._shared.get(stamp) or matrices.read(self.base.model, ref.path, config, ref.name)
+            if not isinstance(adapter, Matrices):
+                return None
+            self._shared[stamp] = adapter
+            self._shared.move_to_end(stamp)
+            parts.append((adapter, strength))
+        alone = len(parts) == 1 and parts[0][1] == 1.0
+        return Seat(adapter=parts[0][0] if alone else tuple(parts))
+
     def _seat(self, column: Located) -> Seat:
         if not column.refs:
             return Seat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from workbench.errors import UserError
@@ -18,7 +19,8 @@ class Worker:
         self._name, self._at_end = name, at_end
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._inbox: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()  # None: leave
+        self._news = threading.Condition()
+        self._inbox: deque[Callable[[], object] | None] = deque()  # None: leave
 
     def post(self, work: Callable[[], object]) -> None:
         """To be done when it is its turn; what it raises ends the thread. Raises UserError when closed."""
@@ -28,7 +30,7 @@ class Worker:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
                 self._thread.start()
-            self._inbox.put(work)
+            self._put(work)
 
     def call(self, function: Callable[[], object]) -> None:
         """Have it done and wait for it; its error is raised here."""
@@ -51,7 +53,15 @@ class Worker:
         if threading.current_thread() is self._thread:
             work()
         elif self._thread is not None and not self.closed.is_set():
-            self._inbox.put(work)
+            self._put(work)
+
+    def next(self) -> Callable[[], object] | None:
+        """What is due after the work that asks: for that work alone, which may do it at once and then say `drop`."""
+        return self._inbox[0] if self._inbox else None
+
+    def drop(self) -> None:
+        """What `next` told is being done."""
+        self._inbox.popleft()
 
     def close(self) -> None:
         """Nothing more is taken; waits for the end of what is being done. What waits sees `closed`."""
@@ -59,10 +69,20 @@ class Worker:
             self.closed.set()
             thread = self._thread
         if thread is not None:
-            self._inbox.put(None)
+            self._put(None)
             thread.join()
 
+    def _put(self, work: Callable[[], object] | None) -> None:
+        with self._news:
+            self._inbox.append(work)
+            self._news.notify()
+
+    def _take(self) -> Callable[[], object] | None:
+        with self._news:
+            self._news.wait_for(lambda: self._inbox)
+            return self._inbox.popleft()
+
     def _serve(self) -> None:
-        while (work := self._inbox.get()) is not None:
+        while (work := self._take()) is not None:
             work()
         self._at_end()

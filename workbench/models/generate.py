@@ -81,14 +81,14 @@ def generate(
         mixed = mixing.rows(tree, [adapters[row] or mixing.BARE for row in order])
 
     with torch.inference_mode(), mixed:
-        decoder = _Decoder(tree, [list(prompts[row]) or [0] for row in order], tokenizer.pad_token_id or 0)
-        chooser = _Chooser([per_row[row] for row in order], decoder.device)
+        decoder = Decoder(tree, [list(prompts[row]) or [0] for row in order], tokenizer.pad_token_id or 0)
+        chooser = Chooser([per_row[row] for row in order], decoder.device)
         logits = decoder.begin()  # (rows, vocab)
         position = 0
         while True:
             tokens = chooser.choose(logits, position)
             chosen = tokens.tolist()
-            scored = _scored(logits, tokens, likeliest) if on_scored is not None else []
+            scored = score(logits, tokens, likeliest) if on_scored is not None else []
             for place, row in enumerate(order):
                 if done[row]:
                     continue
@@ -107,7 +107,7 @@ def generate(
             logits = decoder.step(tokens)
 
 
-class _Decoder:
+class Decoder:
     """Left-padded prompts and a cache; about half the time per token of transformers' `generate` on a small model."""
 
     def __init__(self, tree: nn.Module, prompts: list[list[int]], pad_id: int) -> None:
@@ -125,10 +125,11 @@ class _Decoder:
             self._options["logits_to_keep"] = 1
         # transformers 5.24 calls it `cache`; before that, and in a model's own code, it has the older name.
         self._cache_name = "cache" if "cache" in takes else "past_key_values"
+        self._takes_positions = "position_ids" in takes
         self._mask = self._positions = None
         if any(padding):  # without a mask attention takes its fast path
             self._mask = torch.tensor([[0] * pad + [1] * (longest - pad) for pad in padding], device=self.device)
-            if "position_ids" in takes:
+            if self._takes_positions:
                 self._positions = (self._mask.cumsum(-1) - 1).clamp_min(0)
         self._cache = None
         configs = getattr(tree, "peft_config", {}).values()
@@ -167,6 +168,48 @@ class _Decoder:
             self._positions = self._positions[:, -1:] + 1
         return self._forward(tokens[:, None])
 
+    # -- rows that come and go, between two steps ---------------------------------------------------------------------
+    @property
+    def changeable(self) -> bool:
+        """Whether rows may come and go: the cache holds every position of a row, and nothing else."""
+        from transformers.cache_utils import DynamicLayer
+
+        layers = getattr(self._cache, "layers", ())
+        return self._virtual is None and bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+
+    def absorb(self, other: Decoder) -> None:
+        """The other's rows go on after ours; the shorter ones are padded on the left."""
+        import torch
+
+        masks = [self._whole_mask(), other._whole_mask()]
+        width = max(mask.shape[1] for mask in masks)
+        for mine, theirs in zip(self._cache.layers, other._cache.layers, strict=True):
+            mine.keys = torch.cat([_padded(mine.keys, -2, width), _padded(theirs.keys, -2, width)])
+            mine.values = torch.cat([_padded(mine.values, -2, width), _padded(theirs.values, -2, width)])
+        self._set_mask(torch.cat([_padded(mask, -1, width) for mask in masks]))
+
+    def keep(self, places: list[int]) -> None:
+        """Only these rows go on, in this order; positions that none of them has are dropped."""
+        import torch
+
+        rows = torch.tensor(places, device=self.device)
+        mask = self._whole_mask()[rows]
+        start = int(mask.any(0).int().argmax())
+        for layer in self._cache.layers:
+            layer.keys, layer.values = layer.keys[rows, :, start:], layer.values[rows, :, start:]
+        self._set_mask(mask[:, start:])
+
+    def _whole_mask(self) -> torch.Tensor:
+        if self._mask is not None:
+            return self._mask
+        keys = self._cache.layers[0].keys  # (rows, heads, T, size)
+        return self._ids.new_ones(keys.shape[0], keys.shape[2])
+
+    def _set_mask(self, mask: torch.Tensor) -> None:
+        self._mask = None if bool(mask.all()) else mask
+        known = self._mask is not None and self._takes_positions
+        self._positions = mask.sum(-1, keepdim=True) - 1 if known else None
+
     def _forward(self, ids: torch.Tensor) -> torch.Tensor:
         options = dict(self._options)
         if self._mask is not None:
@@ -178,7 +221,19 @@ class _Decoder:
         return result.logits[:, -1]
 
 
-def _scored(logits: torch.Tensor, tokens: torch.Tensor, likeliest: int) -> list[Scored]:
+def _padded(tensor: torch.Tensor, dimension: int, width: int) -> torch.Tensor:
+    """Zeros before what there is along a dimension."""
+    import torch
+
+    missing = width - tensor.shape[dimension]
+    if not missing:
+        return tensor
+    shape = list(tensor.shape)
+    shape[dimension] = missing
+    return torch.cat([tensor.new_zeros(shape), tensor], dim=dimension)
+
+
+def score(logits: torch.Tensor, tokens: torch.Tensor, likeliest: int) -> list[Scored]:
     logprobs = logits.float().log_softmax(-1)  # (rows, vocab)
     of_chosen = logprobs.gather(-1, tokens[:, None])[:, 0].tolist()
     best = logprobs.topk(min(likeliest, logprobs.shape[-1]), dim=-1)
@@ -186,7 +241,7 @@ def _scored(logits: torch.Tensor, tokens: torch.Tensor, likeliest: int) -> list[
     return [Scored(*row) for row in zip(tokens.tolist(), of_chosen, tops, strict=True)]
 
 
-class _Chooser:
+class Chooser:
     """Next tokens from logits: temperature, then top-p, then the largest after adding Gumbel noise (= sampling)."""
 
     def __init__(self, samplings: list[Sampling], device: torch.device) -> None:

@@ -1,0 +1,60 @@
+"""Requests that come while others are answered: they join the batch, get the answer they get alone, and need not wait."""
+
+import threading
+
+import pytest
+
+from workbench.chat.engine import Engine
+from workbench.models.hub import Hub
+from workbench.models.rolling import Rolling
+from workbench.specs.model import ModelSection
+
+
+@pytest.fixture
+def engine(home):
+    made = Engine(Hub(), home, foreign=False)
+    yield made
+    made.close()
+
+
+OPTIONS = [
+    {"max_tokens": 6},
+    {"max_tokens": 20, "temperature": 0.9, "seed": 3},
+    {"max_tokens": 12, "logprobs": 2},
+    {"max_tokens": 1},
+]
+
+
+def test_who_joins_gets_what_it_gets_alone(engine, make_run, tiny_model, monkeypatch):
+    make_run("anna", tiny_model(), strength=0.4)
+    model = ModelSection(path=str(tiny_model()))
+    asked = [("one", "anna"), ("Who are you and who made you?", "base"), ("3", "anna@0.5"), ("你是谁？", "base")]
+    alone = [
+        list(engine.compare(prompt, [name], own, model))[-1] for (prompt, name), own in zip(asked, OPTIONS, strict=True)
+    ]
+    joined, last, join = [], {}, Rolling.join
+
+    def counting(batch, rows):
+        if batch.open:
+            joined.append(len(rows))
+        join(batch, rows)
+
+    monkeypatch.setattr(Rolling, "join", counting)
+    long = engine.compare("Tell me a long story", ["anna", "base"], {"max_tokens": 150, "temperature": 1.5}, model)
+    next(long)  # it is being answered
+
+    def ask(place):
+        (prompt, name), own = asked[place], OPTIONS[place]
+        last[place] = list(engine.compare(prompt, [name], own, model))[-1]
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(len(asked))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    rest = list(long)
+    assert {delta.column for delta in rest if delta.done} == {0, 1} and joined
+    for place, wanted in enumerate(alone):
+        assert (last[place].text, last[place].finish, last[place].tokens) == (wanted.text, wanted.finish, wanted.tokens)
+    assert [score.token for score in last[2].scored] == [score.token for score in alone[2].scored]
+    assert {len(score.likeliest) for score in last[2].scored} == {2}
