@@ -1,4 +1,4 @@
-"""Requests that come while others are answered: they join the batch, get the answer they get alone, and need not wait."""
+"""Requests that come while others are answered: they join the batch and get the answer they get alone."""
 
 import threading
 
