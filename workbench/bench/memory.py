@@ -121,18 +121,21 @@ HELD_OUT = (
 )  # fmt: skip
 
 
-def compare(chosen: tuple[Configuration, ...] | None = None) -> dict[str, Any]:
+def compare(chosen: tuple[Configuration, ...] | None = None, device: str = "cpu") -> dict[str, Any]:
     """Two tables, `known` and `held_out`, or one of what is chosen: estimate and measured peak in MB, and their ratio.
 
     `own_…` without the libraries. within_15_percent: how many of the totals lie that near; worst: the farthest off.
     Where the C library finds its holes differs from process to process (one training took 1113 and 1304 MB): a line
     that lies outside is measured twice more, all three are shown and the median counts.
+    device: as `model.device`. An accelerator's peak is of tensors alone, so the libraries are left out of both sides.
     """
     tables = {"known": KNOWN, "held_out": HELD_OUT} if chosen is None else {"chosen": chosen}
     shapes = sorted({item.shape for table in tables.values() for item in table})
     with tempfile.TemporaryDirectory() as folder:
         _process("build", {"folder": folder, "shapes": shapes})
-        return {name: _table([_measured(item, Path(folder)) for item in table]) for name, table in tables.items()}
+        return {
+            name: _table([_measured(item, Path(folder), device) for item in table]) for name, table in tables.items()
+        }
 
 
 def text(figures: dict[str, Any], t: Callable[..., str]) -> str:
@@ -164,26 +167,28 @@ def _table(lines: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _measured(item: Configuration, folder: Path) -> dict[str, Any]:
+def _measured(item: Configuration, folder: Path, where: str) -> dict[str, Any]:
     from workbench.memory.device import chosen
     from workbench.memory.estimate import estimate
     from workbench.models import anatomy
     from workbench.train.plan import Counted, rows_of
 
     path = str(folder / item.shape)
-    spec = _spec(item, path)
-    rows = rows_of(spec, Counted.of(_rows(item)), on_cpu=True)
-    expected = estimate(spec, rows=rows, model=anatomy.of_path(path), device=chosen("cpu"))
-    given = {"path": path, "item": asdict(item)}
+    spec, device = _spec(item, path, where), chosen(where)
+    on_cpu = device.kind == "cpu"
+    rows = rows_of(spec, Counted.of(_rows(item)), on_cpu=on_cpu)
+    expected = estimate(spec, rows=rows, model=anatomy.of_path(path), device=device)
+    own = expected.total_bytes - expected.parts["framework"]
+    total = expected.total_bytes if on_cpu else own
+    given = {"path": path, "item": asdict(item), "where": where}
     measured = [_process("one", given)]
-    if not _near(expected.total_bytes / measured[0]["peak_bytes"]):
+    if not _near(total / measured[0]["peak_bytes"]):
         measured += [_process("one", given) for _ in range(2)]
     found = sorted(measured, key=lambda one: one["peak_bytes"])[len(measured) // 2]
-    own = expected.total_bytes - expected.parts["framework"]
     return {
         "configuration": str(item),
-        "estimated_mb": _mb(expected.total_bytes), "measured_mb": _mb(found["peak_bytes"]),
-        "ratio": round(expected.total_bytes / found["peak_bytes"], 3),
+        "estimated_mb": _mb(total), "measured_mb": _mb(found["peak_bytes"]),
+        "ratio": round(total / found["peak_bytes"], 3),
         "own_estimated_mb": _mb(own), "own_measured_mb": _mb(found["peak_bytes"] - found["libraries_bytes"]),
         "libraries_mb": _mb(found["libraries_bytes"]), "all_measured_mb": [_mb(one["peak_bytes"]) for one in measured],
         "parts_mb": {name: _mb(value) for name, value in expected.parts.items()},
@@ -194,11 +199,11 @@ def _near(ratio: float) -> bool:
     return abs(ratio - 1) <= WITHIN
 
 
-def _spec(item: Configuration, path: str) -> Any:
+def _spec(item: Configuration, path: str, where: str) -> Any:
     from workbench.specs import parse
 
     steps = len(_lengths(item)) // item.batch
-    fixed = {"model.path": path, "model.device": "cpu", "training.max_steps": steps, "training.save_steps": 10_000}
+    fixed = {"model.path": path, "model.device": where, "training.max_steps": steps, "training.save_steps": 10_000}
     return parse(fixed | item.overrides())
 
 
@@ -254,7 +259,7 @@ def _build(folder: str, shapes: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _one(path: str, item: dict[str, Any]) -> dict[str, Any]:
+def _one(path: str, item: dict[str, Any], where: str) -> dict[str, Any]:
     """Load and train as a run does; the peak of it all, and what the imported libraries took before."""
     import datasets  # noqa: F401  what a training imports belongs to the libraries' share
     import peft  # noqa: F401
@@ -267,7 +272,7 @@ def _one(path: str, item: dict[str, Any]) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     given = Configuration(**item)
-    spec = _spec(given, path)
+    spec = _spec(given, path, where)
     footprint = Footprint()
     libraries = footprint.lap()
     base = Hub().load(spec.model)

@@ -23,9 +23,9 @@ class Footprint:
 
     def reset(self) -> None:
         """Forget the peak so far."""
-        torch = _accelerated()
-        if torch is not None:
-            torch.cuda.reset_peak_memory_stats()
+        accelerator = _accelerator()
+        if accelerator is not None:
+            accelerator.reset_peak_memory_stats()
             return
         try:
             _RESET.write_text("5")  # man 5 proc: the peak resident size begins again at the current one
@@ -34,9 +34,9 @@ class Footprint:
 
     def peak_bytes(self) -> int:
         """The highest since the last reset."""
-        torch = _accelerated()
-        if torch is not None:
-            return torch.cuda.max_memory_allocated()
+        accelerator = _accelerator()
+        if accelerator is not None:
+            return accelerator.max_memory_allocated()
         return (_resident_peak() if self._resets else None) or self._process.memory_info().rss
 
     def lap(self) -> int:
@@ -46,9 +46,11 @@ class Footprint:
         return peak
 
 
-def _accelerated():
+def _accelerator():
+    """torch.accelerator where there is one that keeps a peak; Apple's does not."""
     torch = sys.modules.get("torch")
-    return torch if torch is not None and torch.cuda.is_available() else None
+    found = torch and torch.accelerator.current_accelerator(check_available=True)
+    return torch.accelerator if found and found.type in ("cuda", "xpu") else None
 
 
 def _resident_peak() -> int | None:

@@ -39,13 +39,18 @@ def settled(run: Run, spec: Spec, rendered: Sequence[Any], base: Base, log: RunL
 
 
 def expected_bytes(spec: Spec, rendered: Sequence[Any], base: Base) -> int | None:
-    """None where the model's files do not tell. On a CPU whatever this process holds besides the base counts too."""
+    """What the measured peak should be; None where the model's files do not tell.
+
+    On a CPU whatever this process holds besides the base counts too; an accelerator's peak is of tensors alone.
+    """
     import psutil
 
     found = _estimate(spec, rendered, base)
-    if found is None or base.device.type != "cpu":
-        return found and found.total_bytes
+    if found is None:
+        return None
     libraries = found.parts["framework"]
+    if base.device.type != "cpu":
+        return found.total_bytes - libraries
     held = psutil.Process().memory_info().rss - base.memory_bytes
     return found.total_bytes - libraries + max(libraries, held)
 
