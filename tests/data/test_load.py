@@ -266,6 +266,50 @@ def test_an_archive_that_breaks_off_keeps_what_came_before(tmp_path):
     assert len(loaded.records) == 1 and loaded.report.rows_bad >= 1
 
 
+@pytest.mark.parametrize("ending", ["tar", "zip"])
+def test_a_broken_member_is_told_and_takes_no_other_row_with_it(tmp_path, ending):
+    path, noise = tmp_path / f"rows.{ending}", random.Random(0)
+    lines = [json.dumps({"query": f"q{row}", "response": noise.randbytes(600).hex()}) + "\n" for row in range(300)]
+    text = "".join(lines).encode()
+    if ending == "tar":
+        with tarfile.open(path, "w") as archive:
+            _member(archive, "a.jsonl", text)
+        path.write_bytes(path.read_bytes()[: len(text) * 3 // 4])
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.jsonl", text)
+            archive.writestr("b.jsonl", lines[0])
+        raw = bytearray(path.read_bytes())
+        raw[len(text) * 3 // 4] ^= 1  # its checksum is wrong now
+        path.write_bytes(raw)
+    report = load(path).report
+    assert 150 <= report.rows_good < 300
+    last = [bad.reason.text() for bad in report.bad if "breaks off here" in bad.reason.text()]
+    assert last[0].startswith("a.jsonl: the compressed file breaks off here") and (ending == "tar" or len(last) == 1)
+    if ending == "zip":
+        assert load(path).records[-1].messages[0].content == "q0"  # of the next member
+
+
+def test_a_locked_member_of_a_zip_is_a_bad_row_and_the_others_are_read(tmp_path):
+    path = tmp_path / "locked.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.jsonl", '{"query": "one", "response": "a"}\n')
+        archive.writestr("b.jsonl", '{"query": "two", "response": "b"}\n')
+    raw = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        raw[raw.find(mark) + flags] |= 1  # encrypted, it says
+    path.write_bytes(raw)
+    loaded = load(path)
+    assert [record.messages[0].content for record in loaded.records] == ["two"]
+    assert [bad.reason.text()[:36] for bad in loaded.report.bad] == ["a.jsonl: this is a zip archive; unpa"]
+
+
+def test_a_zip_whose_texts_speak_of_office_folders_is_still_a_zip(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:  # stored, so that the words stand in the file's bytes
+        archive.writestr("1.jsonl", '{"query": "xl/ or word/?", "response": "a"}\n')
+    assert [record.messages[0].content for record in load(tmp_path / "a.zip").records] == ["xl/ or word/?"]
+
+
 def test_a_zip_of_data_files_is_read_in_the_order_of_their_names(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("b/2.jsonl", '{"query": "two", "response": "b"}\n')

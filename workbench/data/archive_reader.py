@@ -14,6 +14,7 @@ from workbench.data.rows import Row, RowError, Rows
 _TEXT = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".txt"}
 _TABLES = {".parquet", ".arrow", ".feather", ".xlsx", ".gz", ".zip", ".tar", ".tgz"}  # they are not read from inside
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError)
+_PIECE = 1 << 16  # of the piece in which a member breaks off nothing is read
 Open = Callable[[str, BinaryIO], Rows]
 
 
@@ -41,12 +42,34 @@ class _Found:
         try:
             for name, content in members:
                 ending = PurePosixPath(name).suffix.lower()
-                if ending in _TABLES:
+                if ending in _TABLES or (ending in _TEXT and content is None):
                     yield name, _bad(RowError("archive", kind=self.kind))
                 elif ending in _TEXT:
-                    yield name, self._open(name, content)
+                    yield name, self._open(name, _Member(content))
         except _BROKEN as error:
-            yield "…", _bad(RowError("stream_ends", why=" ".join(str(error).split())[:200]))
+            yield "…", _bad(RowError("stream_ends", why=_told(error)))
+
+
+class _Member:
+    """A member's bytes. Where they break off it is an OSError, as in every other file."""
+
+    def __init__(self, content: Any) -> None:
+        self._content, self._broken = content, ""
+
+    def read1(self, size: int) -> bytes:
+        try:
+            if not self._broken:
+                return self._content.read1(min(size, _PIECE))
+        except _BROKEN as error:
+            self._broken = _told(error)
+        raise OSError(self._broken)
+
+    def close(self) -> None:
+        self._content.close()
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _bad(reason: RowError) -> Rows:
@@ -54,6 +77,7 @@ def _bad(reason: RowError) -> Rows:
 
 
 def _tar(file: BinaryIO) -> Iterator[tuple[str, Any]]:
+    """(name, its bytes; None where they cannot be had)"""
     with tarfile.open(fileobj=file, mode="r|") as archive:
         for member in archive:
             if member.isfile() and _is_data(member.name):
@@ -61,11 +85,18 @@ def _tar(file: BinaryIO) -> Iterator[tuple[str, Any]]:
 
 
 def _zip(file: BinaryIO) -> Iterator[tuple[str, Any]]:
+    """The same."""
     with zipfile.ZipFile(file) as archive:
         for member in sorted(archive.infolist(), key=lambda member: member.filename):
-            if not member.is_dir() and _is_data(member.filename):
-                with archive.open(member) as content:
-                    yield member.filename, content
+            if member.is_dir() or not _is_data(member.filename):
+                continue
+            try:
+                content = archive.open(member)
+            except (RuntimeError, NotImplementedError):  # locked by a password, or packed in a way that Python lacks
+                yield member.filename, None
+                continue
+            with content:
+                yield member.filename, content
 
 
 def _is_data(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,7 +111,8 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
     rest = io.BufferedReader(stream, 1 << 20)
 
     def finish(container: str, rows: Iterator[Row]) -> Rows:
-        return Rows(_guarded(rows, stream) if isinstance(file, gzip.GzipFile) else rows, name, container)
+        packed = not isinstance(file, io.FileIO | io.BufferedReader)
+        return Rows(_guarded(rows, stream) if packed else rows, name, container)
 
     name = encodings.shown(codec)
     if start[:1] == "<" and _is_html(start):
@@ -186,7 +188,7 @@ def _binary_kind(head: bytes, ending: str) -> str | None:
         return "arrow"
     if ending == ".arrow":
         return "arrow"
-    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) and (ending in _BOOKS or b"xl/" in head):
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) and (ending in _BOOKS or _holds(head, b"xl/")):
         return "xlsx"
     if ending in (".parquet", *_BOOKS):  # the ending promises a container that the bytes are not
         return "parquet" if ending == ".parquet" else "xlsx"
@@ -196,10 +198,15 @@ def _binary_kind(head: bytes, ending: str) -> str | None:
 def _foreign_kind(head: bytes) -> str | None:
     """Archives and documents, which hold data but are none; read as text they would be rows of rubbish."""
     if head.startswith(b"PK\x03\x04"):
-        return "docx" if b"word/" in head else "zip"
+        return "docx" if _holds(head, b"word/") else "zip"
     if head[257:262] == b"ustar":
         return "tar"
     return next((kind for mark, kind in _FOREIGN if head.startswith(mark)), None)
+
+
+def _holds(head: bytes, folder: bytes) -> bool:
+    """Whether one of a zip's first members lies there: what is packed may hold these letters anywhere."""
+    return re.search(rb"PK\x03\x04.{26}" + folder, head, re.DOTALL) is not None
 
 
 def _is_html(start: str) -> bool:
