@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from workbench import notices, runs
-from workbench.errors import UserError
+from workbench.errors import Quoted, UserError, WorkbenchError
 from workbench.specs import parse
 
 
@@ -70,6 +70,17 @@ def test_the_choice_is_readable_by_its_owner_alone_and_is_switched_off_by_nothin
     assert stat.S_IMODE(os.stat(home / notices.FILE).st_mode) == 0o600
     assert notices.read(home).host == "203.0.113.5"
     assert notices.set_webhook(home, "", local=True).webhook == ""
+
+
+def test_what_rows_of_data_say_does_not_leave_the_machine(home, receiver):
+    address, posted = receiver
+    notices.set_webhook(home, f"{address}/hook", local=True)
+    rows = Quoted("3 “my secret”", "3")
+    why = WorkbenchError("train.not_finite", step=7, what="loss", rows=rows)
+    told = {"reasons": {"en": why.text("en")}, "outside": {"en": why.text("en", outside=True)}}
+    run, state = ended(home, "failed", reason=why.text("en"), **told)
+    notices.tell(run, state, print)
+    assert "my secret" in state["reason"] and "my secret" not in str(posted) and "batch: 3 (whole" in posted[0]["text"]
 
 
 def test_a_webhook_gets_the_end_of_a_run(home, receiver):

@@ -11,6 +11,17 @@ from collections.abc import Iterable
 from workbench.locales import translate
 
 
+class Quoted(str):
+    """A parameter that quotes what the user's data say. outside: what stands in its place beyond this machine."""
+
+    outside: str
+
+    def __new__(cls, text: str, outside: str) -> "Quoted":
+        quoted = super().__new__(cls, text)
+        quoted.outside = outside
+        return quoted
+
+
 class WorkbenchError(Exception):
     """Raised at the edge, turned into a message once, in `ui/` or `cli`."""
 
@@ -19,9 +30,14 @@ class WorkbenchError(Exception):
         self.key = key
         self.params = params
 
-    def text(self, language: str = "en") -> str:
+    def text(self, language: str = "en", *, outside: bool = False) -> str:
+        """outside: without what is Quoted."""
         params = {
-            name: value.text(language) if isinstance(value, WorkbenchError) else value
+            name: value.text(language, outside=outside)
+            if isinstance(value, WorkbenchError)
+            else value.outside
+            if outside and isinstance(value, Quoted)
+            else value
             for name, value in self.params.items()
         }
         return translate(language, f"errors.{self.key}", **params)

@@ -52,7 +52,7 @@ class Jobs:
         with self._changed:  # two clicks must not queue it twice
             check_resumable(run)
             run.stop_path.unlink(missing_ok=True)
-            run.own("queued", reason="", reasons=None, ended=None)
+            run.own("queued", reason="", reasons=None, outside=None, ended=None)
         self._enqueue(run)
         return run
 

@@ -119,11 +119,11 @@ def _write(home: Path, notices: Notices) -> Notices:
 
 
 def message(run: runs.Run, state: dict[str, Any], lang: str = "en") -> dict[str, Any]:
-    """What a webhook gets. `text` is what chat services show."""
+    """What a webhook gets. `text` is what chat services show. What rows of data say stays on this machine."""
     from workbench.locales import translate
 
     loss = run.summary()["loss"]
-    reason = (state.get("reasons") or {}).get(lang) or state.get("reason") or ""
+    reason = (state.get("outside") or state.get("reasons") or {}).get(lang) or state.get("reason") or ""
     text = translate(lang, f"notices.{state['state']}", run=run.name, step=state.get("step", 0), reason=reason)
     return {
         "text": text, "run": run.name, "state": state["state"], "step": state.get("step", 0),

@@ -116,6 +116,7 @@ def test_an_exploding_loss_stops_the_run_with_its_rows_and_keeps_the_checkpoint(
     assert state["state"] == "failed"
     reason = r"Step 5: the loss has exploded to \S+ \(lowest so far \S+\)\. Row with the highest loss: \d+ “user"
     assert re.match(reason, state["reason"])
+    assert re.search(r"highest loss: [\d ·]+ \(whole", state["outside"]["en"])  # what a notice says
     assert [path.name for path in run.checkpoints()] == ["checkpoint-2", "checkpoint-4"]
     calm = new_run("calm", **{"training.stop_when_loss_explodes": False})
     calls.clear()

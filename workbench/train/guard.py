@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import Quoted, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.stages.watch import Suspect
@@ -48,14 +48,15 @@ class Guard:
         self.trainer.watch.forget()
 
     def _told(self, suspect: Suspect | None) -> str:
-        """The rows' beginnings; the whole of them goes to the log."""
+        """The rows' beginnings (outside: their numbers alone); the whole of them goes to the log."""
         if suspect is None or not suspect.rows:
             return "–"
         for row in suspect.rows:
             self.log(f"row {row + 1} of step {suspect.step}'s batch: {self.texts[row]}")
-        shown = [f"{row + 1} “{_beginning(self.texts[row])}”" for row in suspect.rows[:_SHOWN]]
-        more = len(suspect.rows) - len(shown)
-        return " · ".join(shown) + (f" +{more}" if more else "")
+        first = suspect.rows[:_SHOWN]
+        more = f" +{len(suspect.rows) - len(first)}" if len(suspect.rows) > len(first) else ""
+        said = " · ".join(f"{row + 1} “{_beginning(self.texts[row])}”" for row in first)
+        return Quoted(said + more, " · ".join(str(row + 1) for row in first) + more)
 
 
 def _beginning(text: str) -> str:

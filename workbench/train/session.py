@@ -42,8 +42,8 @@ def train(run: Run, *, hub: Hub, resume: bool = False, on_progress: OnProgress |
 
     resume: go on from the newest checkpoint; the curve then equals that of a run that was never stopped.
     Raises UserError when there is nothing to resume. Whatever fails later is told by the state: "failed" with `reason`
-    (one English sentence) and `reasons` (one per language); the traceback is in log.txt. KeyboardInterrupt passes
-    through.
+    (one English sentence), `reasons` (one per language) and `outside` (these without what rows of data say); the
+    traceback is in log.txt. KeyboardInterrupt passes through.
     """
     if resume:
         resuming.check_resumable(run)
@@ -250,8 +250,9 @@ def _end(
 ) -> dict[str, Any]:
     reason = why.text("en") if why else ""
     reasons = {language: why.text(language) for language in LANGUAGES} if why else None
+    outside = {language: why.text(language, outside=True) for language in LANGUAGES} if why else None
     log(f"{state}" + (f" after {seconds:.1f} s" if seconds is not None else "") + (f": {reason}" if reason else ""))
-    return heart.enter(state, reason=reason, reasons=reasons, ended=utc_now(), phase="")
+    return heart.enter(state, reason=reason, reasons=reasons, outside=outside, ended=utc_now(), phase="")
 
 
 def _explained(error: Exception, run: Run) -> WorkbenchError:
