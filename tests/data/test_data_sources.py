@@ -31,6 +31,15 @@ def test_a_folder_is_read_as_one_with_its_files_named_at_bad_rows(tmp_path):
     assert report.to_json()["bad"][0]["row"] == 4 and "b/two.jsonl" not in report.bad[0].source
 
 
+def test_a_data_folder_is_read_without_its_mappings_and_without_rows_held_out(tmp_path):
+    dump(tmp_path / "data" / "one.jsonl", [ROW])
+    dump(tmp_path / "data" / "one.eval.jsonl", [ROW, ROW])
+    dump(tmp_path / "data" / "alone.eval.jsonl", [ROW])  # of no split here
+    dump(tmp_path / "data" / "mappings" / "table.json", [{"prompt": "问", "response": "答"}])
+    dump(tmp_path / "data" / "sub" / "mappings" / "two.jsonl", [ROW])
+    assert load(tmp_path / "data").report.rows_good == 3
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match="no data files"):
         load(tmp_path)

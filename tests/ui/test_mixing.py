@@ -27,7 +27,7 @@ def test_the_box_offers_the_data_folder_as_it_is_and_ticks_what_is_named(tmp_pat
     app = App(tmp_path)
     config = page(app, "en")
     (tmp_path / "data").mkdir()
-    for name in ("a.jsonl", "b.csv"):
+    for name in ("a.jsonl", "a.eval.jsonl", "b.csv"):  # rows held out are not offered for training
         (tmp_path / "data" / name).write_text("x")
     offer = next(fn.fn for fn in config.fns.values() if getattr(fn.fn, "__qualname__", "") == "wire.<locals>.offer")
     offered = offer("b.csv * 2; hf://owner/name")

@@ -11,11 +11,11 @@ from workbench.data.formats import turns
 from workbench.data.formats.kto import label_of
 from workbench.data.formats.preference_lists import pair
 from workbench.data.formats.schema import RawRow, Schema
+from workbench.data.readers import MAPPINGS
 from workbench.data.records import Feedback, Message, Record, Text
 from workbench.data.rows import RowError, shorten
 from workbench.errors import UserError, nearest
 
-FOLDER = "mappings"  # of the data folder
 ROLES = ("prompt", "response", "system", "history", "messages", "chosen", "rejected", "label", "text")
 _SETS = (  # what must be there together
     {"text"}, {"messages"}, {"prompt", "response"},
@@ -112,7 +112,7 @@ def save(mapping: Mapping[str, str], name: str, home: Path) -> Path:
 
     check_name(name)
     schema_of(mapping)
-    path = Path(home) / "data" / FOLDER / f"{name}.json"
+    path = Path(home) / "data" / MAPPINGS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(dict(mapping), ensure_ascii=False))
     return path
@@ -120,5 +120,5 @@ def save(mapping: Mapping[str, str], name: str, home: Path) -> Path:
 
 def saved(home: Path) -> dict[str, dict[str, str]]:
     """The kept mappings by name."""
-    folder = Path(home) / "data" / FOLDER
+    folder = Path(home) / "data" / MAPPINGS
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}

@@ -17,6 +17,8 @@ from workbench.errors import UserError
 _LFS = b"version https://git-lfs.github.com/spec/"
 _TABLES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv"}
 _ENDINGS = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".txt", ".parquet", ".arrow", ".feather", ".xlsx"}
+MAPPINGS = "mappings"  # a folder in a workspace's data folder: how tables are read
+HELD_OUT = ".eval.jsonl"  # NAME.eval.jsonl: the rows that a split left beside NAME.jsonl
 _NO_ROWS = {"dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json"}  # they describe the others
 _FOREIGN = (
     (b"%PDF-", "pdf"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a", "rar"), (b"\xfd7zXZ\x00", "xz"),
@@ -55,7 +57,7 @@ def read_rows(path: str | Path, *, encoding: str | None = None) -> Rows:
 
 
 def _folder(path: Path, encoding: str | None) -> Rows:
-    """Every data file below a folder, in the order of their names, as one sequence of rows."""
+    """Every data file below a folder, in the order of their names, as one sequence of rows; none of rows held out."""
     files = sorted(file for file in path.rglob("*") if _is_data(file, path))
     if not files:
         raise UserError("data.empty_folder", path=path)
@@ -83,6 +85,10 @@ def _is_data(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
     endings = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
     described = file.name in _NO_ROWS or file.name.endswith(".recipe.json")
+    if folder.name == "data" and file.relative_to(folder).parts[0] == MAPPINGS:
+        described = True
+    if file.name.endswith(HELD_OUT) and file.with_name(file.name.removesuffix(HELD_OUT) + ".jsonl").exists():
+        return False  # rows that a split keeps away from the training
     return file.is_file() and not hidden and not described and bool(endings) and endings[-1] in _ENDINGS
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from workbench.data import sources
+from workbench.data.readers import HELD_OUT
 from workbench.ui.forms import Form
 from workbench.ui.i18n import Texts
 
@@ -22,7 +23,9 @@ def wire(app: App, t: Texts, form: Form) -> gr.Dropdown:
     path = form.fields[_PATH]
 
     def known() -> list[str]:
-        return [*app.opened.choices(), *app.opened.folders()]
+        files = app.opened.choices()
+        trained = [file for file in files if not (file.endswith(HELD_OUT) and _whole(file) in files)]
+        return [*trained, *app.opened.folders()]
 
     def offer(text: str) -> Any:
         """The data folder as it is now; what the box names already is ticked."""
@@ -53,6 +56,10 @@ def mixed(names: Sequence[str], text: str, known: Sequence[str]) -> str:
     kept = [part for part in sources.parts(text) if (name := _name(part, known)) in names or name not in known]
     there = {_name(part, known) for part in kept}
     return "; ".join([*kept, *(name for name in names if name not in there)])
+
+
+def _whole(file: str) -> str:
+    return file.removesuffix(HELD_OUT) + ".jsonl"
 
 
 def _name(part: str, known: Sequence[str]) -> str:

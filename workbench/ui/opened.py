@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data import hubs, mapping, recipe, registry, sources
+from workbench.data import hubs, recipe, registry, sources
+from workbench.data.readers import MAPPINGS
 from workbench.data.reading import Reading
 from workbench.errors import UserError
 from workbench.ui.tasks import Task, Tasks
@@ -199,7 +200,7 @@ class OpenedFiles:
 def _described(path: Path) -> bool:
     """Whether a file of the data folder is hidden, or says how others are read or made."""
     hidden = any(part.startswith(".") for part in path.parts)
-    return hidden or path.name.endswith(recipe.ENDING) or path.parts[1] == mapping.FOLDER
+    return hidden or path.name.endswith(recipe.ENDING) or path.parts[1] == MAPPINGS
 
 
 def _stamps(path: str) -> list[tuple[str, int, int]]:
