@@ -1,5 +1,6 @@
 """chat/engine.py: columns answered side by side, each by its own model and nobody else's."""
 
+import json
 import random
 import shutil
 import threading
@@ -8,6 +9,7 @@ import time
 import numpy
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.chat.conftest import section
 from workbench.chat.engine import Engine
@@ -41,6 +43,10 @@ def alone(model_folder, adapter_folder, prompt, max_tokens=24):
     own = tree(base.model)
     if adapter_folder is not None:
         own, _ = attach(own, AdapterRef("x", adapter_folder))
+    return said(base, own, prompt, max_tokens)
+
+
+def said(base, own, prompt, max_tokens=24):
     ids, _ = fit(messages(prompt), base.tokenizer, 256, max_tokens)
     answer = generate(own, base.tokenizer, [ids], sampling=Sampling(max_tokens=max_tokens))[0]
     return base.tokenizer.decode(answer, skip_special_tokens=True).strip()
@@ -267,6 +273,32 @@ def test_a_model_with_experts_answers_each_column_in_its_own_tree(engine, make_r
     folder = make_run("one", model, target_modules=["q_proj", "v_proj"]) / "adapter"
     last = finals(engine.compare("hi", ["base", "one"], LONG, section(model)))
     assert [last[0].text, last[1].text] == [alone(model, None, "hi"), alone(model, folder, "hi")]
+
+
+def test_over_experts_strengths_and_mixes_are_the_exact_sum_of_the_updates(engine, make_run, tiny_model):
+    model = tiny_model("qwen3_moe")
+    parts = {name: make_run(name, model, r=rank, target_modules=["q_proj", "v_proj"]) / "adapter"
+             for name, rank in (("one", 4), ("two", 2))}  # fmt: skip
+    columns = {"one@0.5": {"one": 0.5}, "one@0.7+two@-0.6": {"one": 0.7, "two": -0.6}, "two": {"two": 1.0}}
+    last = finals(engine.compare("hi", ["base", *columns], LONG, section(model)))
+    wanted = [alone(model, None, "hi")]
+    for weights in columns.values():
+        base = Hub().load(section(model))
+        for name, weight in weights.items():
+            add_update(base.model, parts[name], weight)
+        wanted.append(said(base, base.model, "hi"))
+    assert [last[column].text for column in range(4)] == wanted and len(set(wanted)) == 4
+
+
+def add_update(model, folder, weight):
+    """weight · scaling · B · A added to each layer, without PEFT."""
+    config = json.loads((folder / "adapter_config.json").read_text())
+    tensors = load_file(folder / "adapter_model.safetensors")
+    for key in [key for key in tensors if ".lora_A." in key]:
+        layer = model.get_submodule(key.removeprefix("base_model.model.").partition(".lora_A.")[0])
+        update = tensors[key.replace(".lora_A.", ".lora_B.")] @ tensors[key]
+        with torch.no_grad():
+            layer.weight += weight * config["lora_alpha"] / config["r"] * update
 
 
 # -- one column's trouble is not the others' ------------------------------------------------------------------------

@@ -58,13 +58,3 @@ def test_who_joins_gets_what_it_gets_alone(engine, make_run, tiny_model, monkeyp
         assert (last[place].text, last[place].finish, last[place].tokens) == (wanted.text, wanted.finish, wanted.tokens)
     assert [score.token for score in last[2].scored] == [score.token for score in alone[2].scored]
     assert {len(score.likeliest) for score in last[2].scored} == {2}
-
-
-def test_over_experts_a_strength_is_refused_in_its_column_and_full_strength_answers(engine, make_run, tiny_model):
-    folder = tiny_model("qwen3_moe")
-    make_run("anna", folder, target_modules=["q_proj", "v_proj"])
-    columns = ["base", "anna", "anna@0.5"]
-    found = list(engine.compare("Who are you?", columns, {"max_tokens": 3}, ModelSection(path=str(folder))))
-    last = {delta.column: delta for delta in found if delta.done}
-    assert [last[column].problem is None for column in range(3)] == [True, True, False]
-    assert last[2].problem.key == "columns.experts_do_not_mix" and "anna@0.5" in last[2].error

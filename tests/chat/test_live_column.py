@@ -56,3 +56,16 @@ def test_live_weights_answer_as_the_checkpoint_of_that_step_and_the_curve_is_bit
     assert len(set(said.values())) > 2, "it learned something"
     [last] = [d for d in engine.compare("hi", ["asked@now"], options, model) if d.done]
     assert (last.text, last.step) == (said[6], None), "after its end: its result"
+
+
+def test_live_weights_of_earlier_steps_make_room(engine, hub, new_run, spec):  # noqa: F811
+    model = spec().model
+    kept = []
+
+    def at_each_step(progress) -> None:
+        if progress.phase == "training":
+            list(engine.compare("hi", ["asked@now"], {"max_tokens": 1}, model))
+            kept.append(sum(row["adapters"] for row in engine.resident()))
+
+    train(new_run("asked"), hub=hub, on_progress=at_each_step)
+    assert kept == [1] * 7

@@ -309,3 +309,15 @@ def test_on_an_accelerator_each_row_answers_as_alone(tiny_model, make_adapter, t
         together = generate(own, base.tokenizer, ids(base)[:3], adapters=[None, *names], **options)
         prompts = zip([None, *folders], ids(base)[:3], strict=True)
         assert together == [alone(base, folder, prompt, **options) for folder, prompt in prompts]
+
+
+def test_a_row_that_ended_at_the_end_of_a_table_of_positions_lets_the_others_go_on(tiny_model):
+    base = load(tiny_model("gpt2"))
+    room = base.model.config.n_positions
+    prompts = [[5] * (room - 4), [5, 9, 40]]
+    samplings = [Sampling(max_tokens=4), Sampling(max_tokens=12)]
+    own = tree(base.model)
+    answers = generate(own, base.tokenizer, prompts, sampling=samplings, stop_ids=NEVER)
+    assert [len(answer) for answer in answers] == [4, 12]
+    short = {"sampling": samplings[1], "stop_ids": NEVER}
+    assert answers[1] == generate(own, base.tokenizer, prompts[1:], **short)[0]

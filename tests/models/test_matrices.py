@@ -61,7 +61,7 @@ def test_a_base_in_few_bits_gets_the_same_update(tiny_model, make_adapter, tmp_p
     folder = make_adapter(tmp_path / "one", model, r=4)
     base = load(model, **knobs)
     row, wanted = by_rows(tree(base.model), [read(base, folder)])[0], by_peft(base, folder)
-    assert (row - wanted).abs().max() <= 2e-2 * wanted.abs().max()
+    assert (row - wanted).abs().max() <= 4e-2 * wanted.abs().max()  # bf16 has 8 bits; sums come in another order
     assert (row - logits(base.model)).abs().max() > 0.1 * wanted.abs().max()
 
 

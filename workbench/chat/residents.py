@@ -41,6 +41,7 @@ class Resident:
     def _start_afresh(self) -> None:
         self.tree = trees.tree(self.base.model)
         self._shared: OrderedDict[tuple[Any, ...], str | Matrices] = OrderedDict()
+        self._newest: dict[str, tuple[Any, ...]] = {}  # of each name
         self._epoch += 1
 
     def count(self) -> int:
@@ -103,13 +104,28 @@ class Resident:
         check_mixable(column, configs)
         if len(column.refs) == 1 and column.refs[0][1] == 1.0:
             return self._seat_alone(column.refs[0][0], configs[0])
-        if not self._mixable:
-            raise UserError("columns.experts_do_not_mix", name=column.column.name)
         for ref, _ in column.refs:
             if any(".lora_embedding_" in name for name in weights.header(ref.path / adapters.WEIGHTS) or ()):
                 raise UserError("columns.cannot_mix", name=ref.name, kind="LoRA + embeddings")
+        if not self._mixable:
+            return self._seat_of_sum(column)
         parts = zip(column.refs, configs, strict=True)
         return Seat(adapter=tuple((self._attached(ref, config), strength) for (ref, strength), config in parts))
+
+    def _seat_of_sum(self, column: Located) -> Seat:
+        """A tree of its own for a strength or a mix over experts, which get tokens out of all rows."""
+        stamp = tuple((ref.stamp(), strength) for ref, strength in column.refs)
+        if stamp not in self._own:
+            tree, found = trees.tree(self.base.model), []
+            for ref, _ in column.refs:
+                tree, adapter = adapters.attach(tree, ref)
+                found.append(adapter)
+            strengths = [strength for _, strength in column.refs]
+            tree.add_weighted_adapter(found, strengths, "sum", combination_type="cat")  # the exact sum
+            tree.set_adapter("sum", inference_mode=True)
+            self._own[stamp] = tree, None
+        self._own.move_to_end(stamp)
+        return Seat(tree=self._own[stamp][0])
 
     def _seat_alone(self, ref: AdapterRef, config: Mapping[str, Any]) -> Seat:
         # Beside trainable tokens in one tree PEFT cannot attach a further adapter that has none (KeyError).
@@ -134,6 +150,10 @@ class Resident:
         stamp = ref.stamp()
         if stamp not in self._shared:
             self._shared[stamp] = self._attach(ref, config)
+            # Live weights are other files at every step: those before would push out what is still asked for.
+            before, self._newest[ref.name] = self._newest.get(ref.name), stamp
+            if before != stamp and isinstance(self._shared.get(before), Matrices):
+                del self._shared[before]
         self._shared.move_to_end(stamp)
         return self._shared[stamp]
 

@@ -131,6 +131,7 @@ class Decoder:
             self._mask = torch.tensor([[0] * pad + [1] * (longest - pad) for pad in padding], device=self.device)
             if self._takes_positions:
                 self._positions = (self._mask.cumsum(-1) - 1).clamp_min(0)
+        self._last_position = _last_position(self.model)
         self._cache = None
         configs = getattr(tree, "peft_config", {}).values()
         self._virtual = tree if any(config.is_prompt_learning for config in configs) else None
@@ -165,7 +166,8 @@ class Decoder:
         if self._mask is not None:
             self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._mask), 1)], dim=1)
         if self._positions is not None:
-            self._positions = self._positions[:, -1:] + 1
+            # A row that is done goes along until the last is: it must not step off a learned table.
+            self._positions = (self._positions[:, -1:] + 1).clamp_max(self._last_position)
         return self._forward(tokens[:, None])
 
     # -- rows that come and go, between two steps ---------------------------------------------------------------------
@@ -219,6 +221,15 @@ class Decoder:
         result = self.model(input_ids=ids, **{self._cache_name: self._cache}, **options)
         self._cache = result[self._cache_name]
         return result.logits[:, -1]
+
+
+def _last_position(model: nn.Module) -> float:
+    """The end of a table of positions that was learned, as GPT-2's; none where positions are computed."""
+    from torch import nn
+
+    size = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    tables = (module for module in model.modules() if isinstance(module, nn.Embedding))
+    return size - 1 if any(table.num_embeddings == size for table in tables) else float("inf")
 
 
 def _padded(tensor: torch.Tensor, dimension: int, width: int) -> torch.Tensor:
