@@ -169,3 +169,12 @@ def test_answers_are_written_as_lines_table_and_page(tmp_path):
     assert page.count("&lt;script&gt;") == 2 and "&lt;b&gt;" in page
     with pytest.raises(UserError):
         set_runs.export(run, "exe", tmp_path / "a.exe")
+
+
+@pytest.mark.parametrize("answer", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_an_answer_never_becomes_a_formula_of_a_table_program(answer, tmp_path):
+    run = SetRun(["q"], ["base"], ChatOptions(), "")
+    run._put(0, 0, answer)
+    with set_runs.export(run, "csv", tmp_path / "a.csv").open(newline="") as file:
+        assert list(csv.reader(file))[1] == ["q", f"'{answer}"]
+    assert json.loads(set_runs.export(run, "jsonl", tmp_path / "a.jsonl").read_text())["answers"] == {"base": answer}

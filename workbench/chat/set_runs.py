@@ -269,10 +269,16 @@ def export(run: SetRun, ending: str, path: Path, *, differing: bool = False) -> 
         write_rows(path, ({**row, "options": run.options.model_dump(), "model": run.model} for row in rows))
     elif ending == "csv":
         first = "prompt" if "prompt" not in run.columns else "prompt_text"  # a run may have that name
-        write_rows(path, ({first: asked(row["prompt"]), **row["answers"]} for row in rows))
+        cells = ({first: asked(row["prompt"]), **row["answers"]} for row in rows)
+        write_rows(path, ({name: _no_formula(text) for name, text in row.items()} for row in cells))
     else:
         path.write_text(page(run.columns, rows), encoding="utf-8")
     return path
+
+
+def _no_formula(text: str | None) -> str | None:
+    """A table program would compute what begins like this, and a model may write anything: OWASP's quote before it."""
+    return f"'{text}" if text and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def asked(prompt: Prompt) -> str:
