@@ -44,7 +44,8 @@ def _measured(folder: Path, rounds: int, device: Any) -> dict[str, Any]:
 
     from workbench.models import matrices
     from workbench.models.adapters import AdapterRef, attach, read_config
-    from workbench.models.generate import Sampling, generate
+    from workbench.models.generate import Sampling
+    from workbench.models.rolling import Rolling, Row
     from workbench.models.trees import tree
 
     model, clock = _model().to(device), _clock(device)
@@ -59,9 +60,14 @@ def _measured(folder: Path, rounds: int, device: Any) -> dict[str, Any]:
         ids.append(adapter)
 
     def ours(columns: list[int | None]) -> None:
-        adapters = [None if item is None else own[item] for item in columns]
-        options = {"adapters": adapters, "sampling": Sampling(max_tokens=TOKENS), "stop_ids": frozenset()}
-        generate(our_tree, _Tokenizer, [_PROMPT] * len(columns), **options)
+        sampling = Sampling(max_tokens=TOKENS)
+        rows = [Row(_PROMPT, None if item is None else own[item], sampling, lambda: False) for item in columns]
+        with Rolling(our_tree, 0, frozenset()) as batch:  # as the chat answers
+            batch.join(rows)
+            batch.choose()
+            while batch.open:
+                batch.advance()
+                batch.choose()
 
     def pefts(columns: list[int | None]) -> None:
         options: dict[str, Any] = {"max_new_tokens": TOKENS, "min_new_tokens": TOKENS, "do_sample": False}
@@ -113,13 +119,6 @@ def _clock(device: Any) -> Callable[[], float]:
         return time.perf_counter()
 
     return done
-
-
-class _Tokenizer:
-    """As much as decoding ids needs."""
-
-    pad_token_id = 0
-    eos_token_id = None
 
 
 def _model() -> Any:
