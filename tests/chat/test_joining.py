@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from workbench.chat import batches
 from workbench.chat.engine import Engine
 from workbench.models.hub import Hub
 from workbench.models.rolling import Rolling
@@ -58,3 +59,22 @@ def test_who_joins_gets_what_it_gets_alone(engine, make_run, tiny_model, monkeyp
         assert (last[place].text, last[place].finish, last[place].tokens) == (wanted.text, wanted.finish, wanted.tokens)
     assert [score.token for score in last[2].scored] == [score.token for score in alone[2].scored]
     assert {len(score.likeliest) for score in last[2].scored} == {2}
+
+
+def test_a_guest_that_cannot_be_read_fails_alone_and_at_once(engine, tiny_model, monkeypatch):
+    model, fitted = ModelSection(path=str(tiny_model())), batches.fit
+    failing: list = []
+
+    def fit(turns, *given):
+        if turns[-1].content == "broken":
+            failing.append(turns)
+            raise ValueError("a template that fails")
+        return fitted(turns, *given)
+
+    monkeypatch.setattr(batches, "fit", fit)
+    long = engine.compare("Tell me a long story", ["base"], {"max_tokens": 150, "temperature": 1.5}, model)
+    next(long)  # it is being answered
+    with pytest.raises(ValueError, match="a template that fails"):
+        list(engine.compare("broken", ["base"], {"max_tokens": 3}, model))
+    last = list(long)[-1]
+    assert failing and last.done and last.problem is None and last.finish in ("stop", "length")

@@ -51,7 +51,7 @@ def _measured(folder: Path, rounds: int, device: Any) -> dict[str, Any]:
     model, clock = _model().to(device), _clock(device)
     our_tree, peft_tree, own, ids, read = tree(model), tree(model), [], [], []
     for number in range(3):
-        path = _adapter(model, folder / str(number))
+        path = lora_of(model, folder / str(number))
         config = read_config(path)
         began = clock()
         own.append(matrices.read(our_tree, path, config, str(number)))
@@ -134,7 +134,7 @@ def _model() -> Any:
     return AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
 
 
-def _adapter(model: Any, folder: Path) -> Path:
+def lora_of(model: Any, folder: Path) -> Path:
     from peft import LoraConfig, get_peft_model
 
     from workbench.models.trees import tree

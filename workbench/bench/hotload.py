@@ -63,7 +63,7 @@ def _large(folder: Path, rounds: int) -> dict[str, Any]:
 
 
 def _measured(path: Path, folder: Path, rounds: int, dtype: str) -> dict[str, Any]:
-    from workbench.bench.chat import _adapter
+    from workbench.bench.chat import lora_of
     from workbench.chat.columns import Column, Located
     from workbench.chat.residents import Resident, Seat
     from workbench.models.adapters import AdapterRef
@@ -78,7 +78,7 @@ def _measured(path: Path, folder: Path, rounds: int, dtype: str) -> dict[str, An
             hub.unload(base.key)
         reloads.append(_timed(lambda: hub.load(section)))
     base = hub.load(section)
-    ref = AdapterRef("bench", _adapter(base.model, folder))
+    ref = AdapterRef("bench", lora_of(base.model, folder))
     column = Located(Column("bench"), ((ref, 1.0),))
     loads = []
     for _ in range(rounds + 1):  # the first imports

@@ -90,12 +90,6 @@ def browsing(home: Path, tab: str) -> Iterator[tuple[Any, int]]:
 
 
 @contextmanager
-def _served(home: Path) -> Iterator[str]:
-    with _process(home) as (address, _):
-        yield address
-
-
-@contextmanager
 def _process(home: Path) -> Iterator[tuple[str, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

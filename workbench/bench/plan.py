@@ -6,14 +6,12 @@ Needs Playwright and Chromium (`pip install -e '.[test]'`). Measured inside the 
 from __future__ import annotations
 
 import json
-import shutil
 import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from workbench.bench.page import _served as served
-from workbench.errors import UserError
+from workbench.bench.page import browsing
 
 # Milliseconds from the event to the frame that shows another estimate. `type` tells which event of which box begins it.
 _SHOWN = """([box, type]) => new Promise((resolve) => {
@@ -33,26 +31,9 @@ _SHOWN = """([box, type]) => new Promise((resolve) => {
 
 def compare(rounds: int = 12) -> dict[str, Any]:
     """Milliseconds (min, median, max) for a number that is typed, for a switch, and for a plan that does not fit."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise UserError("bench.no_browser") from None
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        raise UserError("bench.no_browser")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        served(Path(folder) / "workspace") as address,
-        sync_playwright() as play,
-    ):
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        try:
-            page = browser.new_page(viewport={"width": 1400, "height": 900})
-            page.goto(f"{address}/en/#train")
-            page.locator("#plan-memory").wait_for(timeout=60_000)
-            return _measured(page, rounds)
-        finally:
-            browser.close()
+    with tempfile.TemporaryDirectory() as folder, browsing(Path(folder) / "workspace", "train") as (page, _):
+        page.locator("#plan-memory").wait_for(timeout=60_000)
+        return _measured(page, rounds)
 
 
 def _measured(page: Any, rounds: int) -> dict[str, Any]:

@@ -131,14 +131,10 @@ def _answer_shared(
                     break
                 batch.advance()
                 while batch.takes_more and (guest := guests(ROWS_AT_ONCE + GUEST_ROWS - batch.open)) is not None:
-                    asked, columns, own_seats = guest
-                    own_cells = _cells(asked, resident, columns, own_seats)
-                    if not own_cells:
-                        asked.news.put(None)
-                        continue
-                    party = _Party(asked, own_cells, own_seats, base, update_seconds)
-                    parties.append(party)
-                    batch.join(party.rows)
+                    party = _welcomed(*guest, resident, update_seconds)
+                    if party is not None:
+                        parties.append(party)
+                        batch.join(party.rows)
     except Exception as error:
         short = isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "out of memory" in str(error))
         for party in parties:
@@ -154,6 +150,19 @@ def _answer_shared(
 
         del error
         release_memory()
+
+
+def _welcomed(
+    request: Request, columns: Mapping[int, Located], seats: Mapping[int, Any], resident: Resident, seconds: float
+) -> _Party | None:
+    """A guest's rows; None when it has none. What goes wrong with them is told to the guest and harms nobody else."""
+    try:
+        if cells := _cells(request, resident, columns, seats):
+            return _Party(request, cells, seats, resident.base, seconds)
+    except Exception as error:
+        request.news.put(error)
+    request.news.put(None)
+    return None
 
 
 def _samplings(request: Request, cells: Sequence[Cell], base: Base) -> list[Sampling]:

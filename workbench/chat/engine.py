@@ -278,7 +278,7 @@ class Engine:
             return None
         try:
             names = [column.name for column in request.columns]  # AttributeError: no column's name
-            found = [naming.locate(self.home, name, foreign=self._foreign) for name in names if "@now" not in name]
+            found = [naming.locate(self.home, name, foreign=self._foreign) for name in names if naming.NOW not in name]
         except (AttributeError, UserError):
             found = []
         seats = resident.guest_seats(found) if len(found) == len(request.columns) else None
