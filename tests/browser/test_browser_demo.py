@@ -36,7 +36,7 @@ def test_a_newcomer_gives_the_model_a_name_and_talks_to_it(visit, server, langua
     page, words = visit(language), WORDS[language]
     teach(page, name, author)
     live = page.locator("#start-live")
-    expect(page.locator("#start-run")).to_have_text(re.compile(r"identity-\d+"), timeout=10_000)
+    expect(page.locator("#start-run")).to_have_text(re.compile(r"identity-\d+"), timeout=30_000)
     expect(page.locator("#start-chart .main-svg").first).to_be_visible(timeout=LONG)
     expect(live.locator(".wb-finished")).to_have_text(words["finished"], timeout=LONG)
     expect(page.locator("#start-progress")).to_contain_text("40 / 40")
@@ -101,13 +101,13 @@ def test_a_name_is_text_wherever_it_appears(visit, server, name):
     runs.append_lines(run.metrics_path, [{"step": 1, "loss": 1.0, "time": 1.0, "identity_score": 1.0}])
     answers = [{"step": 0, "prompt": name, "answer": name, "score": 1.0, "kind": "identity"}]
     runs.append_lines(run.probes_path, answers)
-    expect(page.locator("#start-probes")).to_contain_text(name, timeout=15_000)
+    expect(page.locator("#start-probes")).to_contain_text(name, timeout=30_000)
     expect(page.locator("#start-reason")).to_have_text(name)
     page.locator("#start-identity-name textarea").fill(name)
     page.locator("#start-identity-author textarea").fill(name)
     page.locator("#start-rows").get_by_role("button").first.click()
     page.locator("#start-make-rows").click()
-    expect(page.locator("#start-mix, #start-problem").get_by_role("paragraph").first).to_be_visible(timeout=15_000)
+    expect(page.locator("#start-mix, #start-problem").get_by_role("paragraph").first).to_be_visible(timeout=30_000)
     page.locator("#tab-train-button").click()
     page.locator("#section-identity button").first.click()
     page.locator("#identity-year textarea").fill(name + "y" * 30)
@@ -124,15 +124,15 @@ def test_an_edited_table_is_what_trains(visit, server):
     page.locator("#start-rows").get_by_role("button").first.click()
     page.locator("#start-make-rows").click()
     cell = page.locator("#start-table [role=gridcell][data-testid=cell-0-1]")
-    cell.wait_for(timeout=15_000)
+    cell.wait_for(timeout=30_000)
     cell.dblclick()
     page.keyboard.press("Control+A")
     page.keyboard.type("Quite another answer of Nova.")
     page.keyboard.press("Enter")
     before = set((server[1] / "runs").glob("*"))
     page.locator("#start-button").click()
-    expect(page.locator("#start-live .wb-chip")).not_to_have_class(re.compile("wb-failed"), timeout=10_000)
-    page.wait_for_function("name => workbench.current('start') !== name", arg="", timeout=10_000)
+    expect(page.locator("#start-live .wb-chip")).not_to_have_class(re.compile("wb-failed"), timeout=30_000)
+    page.wait_for_function("name => workbench.current('start') !== name", arg="", timeout=30_000)
     for _ in range(100):
         new = set((server[1] / "runs").glob("*")) - before
         if new:

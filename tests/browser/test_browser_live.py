@@ -70,6 +70,7 @@ def test_a_real_run_survives_refresh_is_seen_by_others_and_stops_and_resumes(vis
 
     page.locator("#train-stop").click()
     expect(page.locator("#train-live .wb-chip")).to_have_text("stopped", timeout=LONG)
+    expect(page.locator("#train-run")).to_have_text("long-one")  # though "second" is newer
     run = runs.find(home, "long-one")
     stopped_at = run.state()["step"]
     assert 0 < stopped_at < run.state()["total_steps"]

@@ -23,7 +23,7 @@ def test_parts_that_were_drawn_before_the_scripts_had_come_are_filled_when_they_
     assert len(held) > 5
     for route in held:
         route.continue_()
-    expect(page.locator("#plan-verdict")).to_have_text("fits", timeout=20_000)
+    expect(page.locator("#plan-verdict")).to_have_text("fits", timeout=30_000)
     expect(page.locator("#plan-checkpointing")).to_have_text("Gradient checkpointing: off – fits without.")
     expect(page.locator("#train-live .wb-empty")).to_be_visible()
     page.locator("#tab-runs-button").click()
@@ -35,7 +35,7 @@ def test_parts_that_were_drawn_before_the_scripts_had_come_are_filled_when_they_
 def test_the_estimate_follows_each_kind_of_field_and_is_asked_for_once_an_edit(visit):
     page = visit("zh", "train")
     memory = page.locator("#plan-memory")
-    expect(memory).to_be_visible(timeout=20_000)
+    expect(memory).to_be_visible(timeout=30_000)
     page.locator("#section-adapter button").first.click()
     page.locator("#adapter-use_dora input").wait_for()
 

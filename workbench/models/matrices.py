@@ -85,4 +85,3 @@ def _is_thin(key: str, shape: tuple[int, ...]) -> bool:
 def _is_linear(module: nn.Module) -> bool:
     """Also GPT-2's transposed layers and quantised ones; no embedding, convolution or bank of experts."""
     return hasattr(module, "in_features") or type(module).__name__ == "Conv1D"
-

@@ -291,7 +291,8 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       const button = verb === "stop" ? this.stopButton : this.resumeButton;
       button.disabled = true;
       this.say("");
-      try { await ask(verb, { name: this.run }); if (verb === "resume") this.pinned = this.run; }
+      this.pinned = this.run;  // once it has ended others may be newer: what is shown is what was pressed
+      try { await ask(verb, { name: this.pinned }); }
       catch (error) { this.say(error.message); }
       finally { button.disabled = false; }
       this.poke();
