@@ -36,7 +36,7 @@ def alike(data_file):
 
 
 def test_a_compiled_run_is_saved_resumed_and_leaves_nothing_behind(
-    new_run, hub, alike, monkeypatch, without_a_compiler
+    new_run, hub, alike, monkeypatch, without_a_compiler, tiny_model
 ):
     import torch
 
@@ -49,7 +49,9 @@ def test_a_compiled_run_is_saved_resumed_and_leaves_nothing_behind(
         return honest(trainer, model, *given)
 
     monkeypatch.setattr(sft.SftTrainer, "_loss", loss)
-    run = new_run("compiled", **COMPILED)
+    # Tracing takes as long as there is to trace: one layer, and adapters in one place of it.
+    small = {"model.path": str(tiny_model("qwen3", num_hidden_layers=1)), "adapter.target_modules": "q_proj"}
+    run = new_run("compiled", **COMPILED | small)
     asked: list = []
     with monkeypatch.context() as patched:
         patched.setattr(Heart, "stop_requested", lambda heart: asked.append(1) or len(asked) > 1)
@@ -61,7 +63,7 @@ def test_a_compiled_run_is_saved_resumed_and_leaves_nothing_behind(
 
     without_a_compiler()
     compiled.clear()
-    plain = new_run("plain", **COMPILED | {"training.torch_compile": False})
+    plain = new_run("plain", **COMPILED | small | {"training.torch_compile": False})
     assert train(plain, hub=hub)["state"] == "finished"
     assert not any(compiled)
     assert [row[:3] for row in curve(run)] == [pytest.approx(row[:3], rel=1e-4) for row in curve(plain)]
