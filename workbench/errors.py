@@ -22,6 +22,19 @@ class Quoted(str):
         return quoted
 
 
+class Word:
+    """A parameter that is itself a line of the catalogue, such as a run's state, and so in the sentence's language."""
+
+    def __init__(self, key: str, /) -> None:
+        self.key = key
+
+    def text(self, language: str = "en") -> str:
+        return translate(language, self.key)
+
+    def __str__(self) -> str:
+        return self.text("en")
+
+
 class WorkbenchError(Exception):
     """Raised at the edge, turned into a message once, in `ui/` or `cli`."""
 
@@ -35,6 +48,8 @@ class WorkbenchError(Exception):
         params = {
             name: value.text(language, outside=outside)
             if isinstance(value, WorkbenchError)
+            else value.text(language)
+            if isinstance(value, Word)
             else value.outside
             if outside and isinstance(value, Quoted)
             else value

@@ -136,9 +136,12 @@ def test_archives_and_documents_are_no_rows_of_rubbish(tmp_path):
     (tmp_path / "c.jsonl").write_bytes(bz2.compress(inner))
     (tmp_path / "d.json").write_bytes(lzma.compress(inner))
     (tmp_path / "e.txt").write_bytes(b"%PDF-1.7 ...")
+    (tmp_path / "f.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    (tmp_path / "g.json").write_bytes(b"RIFF\x24\x08\x00\x00WAVEfmt " + bytes(64))
     for name, key, kind in [
         ("a.tar.gz", "archive", "tar"), ("b.zip", "archive", "zip"), ("c.jsonl", "archive", "bzip2"),
         ("d.json", "archive", "xz"), ("e.txt", "document", "pdf"),
+        ("f.csv", "medium", "PNG"), ("g.json", "medium", "WAV"),
     ]:  # fmt: skip
         (bad,) = load(tmp_path / name).report.bad
         assert (bad.reason.key, bad.reason.params) == (f"data.row.{key}", {"kind": kind}), name

@@ -26,8 +26,9 @@ def test_a_name_that_is_taken_or_no_name_is_refused(make, home, new):
 def test_an_active_run_is_neither_renamed_nor_deleted(make, home):
     make("one").own("running")
     for action in (lambda: shelf.rename(home, "one", "two"), lambda: shelf.throw_away(home, "one")):
-        with pytest.raises(UserError, match="running; stop it"):
+        with pytest.raises(UserError, match="running; stop it") as refused:
             action()
+        assert "训练中" in refused.value.text("zh")
 
 
 def test_a_deleted_run_comes_back_whole_until_the_trash_is_emptied(make, home):

@@ -37,6 +37,11 @@ def scanned(files, name, **how):
     return found
 
 
+def test_a_file_without_a_row_is_no_report_but_a_sentence(files, home):
+    page = report_html(scanned(files, put(home, "none.jsonl")), T)
+    assert "There is not a single row in it" in page and "0 good" not in page
+
+
 def test_the_same_file_is_scanned_once_and_again_when_it_changed(files, home):
     name = put(home, "a.jsonl", row(1))
     first = scanned(files, name)

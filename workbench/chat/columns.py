@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench import runs
-from workbench.errors import UserError
+from workbench.errors import UserError, Word
 from workbench.models import adapters
 from workbench.models.adapters import AdapterRef
 
@@ -143,7 +143,7 @@ def newest(home: Path, run: str) -> AdapterRef:
     found = runs.find(home, run)
     whole = list(adapters.of_run(found))
     if not whole:
-        raise UserError("adapters.nothing_yet", run=run, state=found.state()["state"])
+        raise UserError("adapters.nothing_yet", run=run, state=Word(f"states.{found.state()['state']}"))
     results = [ref for ref in whole if ref.step is None]
     return results[0] if results else whole[-1]
 

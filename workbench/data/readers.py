@@ -24,6 +24,12 @@ _FOREIGN = (
     (b"%PDF-", "pdf"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a", "rar"), (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"), *((b"BZh%d1AY&SY" % level, "bzip2") for level in range(1, 10)),
 )  # fmt: skip
+_BINARY = (
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"), (0, b"\xff\xd8\xff", "JPEG"), (0, b"GIF87a", "GIF"), (0, b"GIF89a", "GIF"),
+    (8, b"WEBPVP8", "WebP"), (8, b"WAVEfmt ", "WAV"), (0, b"ID3\x03", "MP3"), (0, b"ID3\x04", "MP3"),
+    (0, b"OggS\0", "Ogg"), (0, b"fLaC\0", "FLAC"), (4, b"ftyp", "MP4"), (0, b"SQLite format 3\0", "SQLite"),
+    (0, b"\x7fELF", "ELF"), (0, b"GGUF", "GGUF"),
+)  # fmt: skip
 _BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 
 
@@ -108,6 +114,8 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
             return inside
         key = "document" if foreign in ("pdf", "docx") else "archive"
         return Rows(iter([Row(1, None, None, RowError(key, kind=foreign))]), "", foreign)
+    if (medium := next((kind for at, mark, kind in _BINARY if head[at:].startswith(mark)), None)) is not None:
+        return Rows(iter([Row(1, None, None, RowError("medium", kind=medium))]), "", medium.lower())
     codec = encodings.checked(encoding) if encoding else encodings.detect(head, whole=whole)
     try:
         start = head[:8192].decode(codec, errors="replace").lstrip("\ufeff \t\r\n\0")

@@ -33,7 +33,7 @@ class Warned:
     def text(self, language: str = "en") -> str:
         from workbench.locales import translate
 
-        return translate(language, f"warnings.{self.code}", count=self.count, **self.params)
+        return translate(language, f"warnings.{self.code}", count=f"{self.count:,}", **self.params)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench import runs
-from workbench.errors import UserError
+from workbench.errors import UserError, Word
 from workbench.history.disk import folder_bytes
 from workbench.runs import Run
 
@@ -108,5 +108,5 @@ def _at_rest(home: Path, name: str, refusal: str) -> Run:
     run = runs.find(home, name)
     state = run.state()["state"]
     if state in runs.ACTIVE:
-        raise UserError(refusal, name=name, state=state)
+        raise UserError(refusal, name=name, state=Word(f"states.{state}"))
     return run

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import runs
-from workbench.errors import UserError, nearest
+from workbench.errors import UserError, Word, nearest
 from workbench.models import fitting, vocabulary, weights
 from workbench.models.building import BUILDING
 from workbench.models.vocabulary import Vocabulary
@@ -136,7 +136,7 @@ def _located_in_run(run: runs.Run, name: str) -> AdapterRef:
         return refs[name]
     if refs:
         raise UserError("adapters.not_yet", name=name, nearest=nearest(name, refs))
-    raise UserError("adapters.nothing_yet", run=run.name, state=run.state()["state"])
+    raise UserError("adapters.nothing_yet", run=run.name, state=Word(f"states.{run.state()['state']}"))
 
 
 def _located_at(home: Path, name: str, foreign: bool) -> AdapterRef:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import UserError
+from workbench.errors import UserError, Word
 from workbench.runs import RESUMABLE, Run, read_lines, write_whole
 
 
@@ -17,7 +17,7 @@ def check_resumable(run: Run) -> None:
     if state == "finished":
         raise UserError("train.already_finished", name=run.name)
     if state not in RESUMABLE:
-        raise UserError("train.still_active", name=run.name, state=state)
+        raise UserError("train.still_active", name=run.name, state=Word(f"states.{state}"))
 
 
 def prepare(run: Run) -> Path | None:

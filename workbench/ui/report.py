@@ -34,7 +34,11 @@ def report_html(opened: Opened, t: Texts) -> str:
         return f'<p class="wb-note">{plain(t("dataset.connecting"))}</p>'
     if not opened.done:
         waiting = f'<p class="wb-note">{plain(t("dataset.scanning"))}</p>{bar_html(opened.task, t)}'
-        return f'<div class="wb-report">{_head(report, t)}{waiting}{_reasons(report, t)}</div>'
+        # Before the first row is counted nothing is known, and "unknown, nothing usable" would be a verdict.
+        head = _head(report, t) if report.rows_good or report.rows_bad else ""
+        return f'<div class="wb-report">{head}{waiting}{_reasons(report, t)}</div>'
+    if not report.rows_good and not report.rows_bad:
+        return f'<p class="wb-problem" role="alert">{plain(t("dataset.no_rows"))}</p>'
     cut = ""
     if not opened.view.whole:  # type: ignore[union-attr]
         cut = f'<p class="wb-problem">{plain(t("dataset.scan_stopped", rows=f"{opened.view.scanned:,}"))}</p>'  # type: ignore[union-attr]
