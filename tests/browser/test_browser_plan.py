@@ -63,7 +63,7 @@ def test_the_estimate_follows_each_kind_of_field_and_is_asked_for_once_an_edit(v
     expect(page.locator("#plan-verdict")).to_have_text("放不下")
     expect(page.locator("#plan-checkpointing")).to_contain_text("梯度检查点：开启")
     remedy = page.locator(".wb-remedy").first
-    (smaller,) = re.findall(r"per_device_train_batch_size=(\d+)", remedy.locator("code").inner_text())
+    (smaller,) = re.findall(r"批大小: (\d+)", remedy.locator("code").inner_text())
     needed = re.search(r"→ (.*) \(", remedy.inner_text())[1]
     remedy.click()
     expect(batch).to_have_value(smaller)

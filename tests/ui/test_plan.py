@@ -39,6 +39,13 @@ def test_a_wrong_value_is_told_in_the_page_language_instead(ask):
     assert "training.learning_rate" in english and "training.learning_rate" in chinese and english != chinese
 
 
+def test_remedies_are_named_as_the_form_names_its_knobs(ask):
+    found = ask(lang="zh", **{"training.per_device_train_batch_size": 4000})
+    changed = {path for remedy in found["remedies"] for path in remedy["overrides"]}
+    assert set(found["labels"]) == changed
+    assert found["labels"]["training.per_device_train_batch_size"] == "批大小"
+
+
 def test_what_another_stage_left_in_the_form_is_no_mistake(ask):
     assert ask(**{"stage": "pretrain", "identity.name": "Ada", "pretrain.blocks": "packed"})["verdict"] == "fits"
     assert "nonsense" in ask(stage="nonsense")["problem"]

@@ -123,6 +123,11 @@ def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:
         answer |= advise(spec, plan.rows_of(spec, counted, kind == "cpu") if counted else None)
     except UserError as error:
         answer["memory_problem"] = t.error(error)
+    answer["labels"] = {
+        item.path: t.knob(item)[0]
+        for item in knobs(type(spec))
+        if any(item.path in remedy["overrides"] for remedy in answer.get("remedies", ()))
+    }
     return answer | (_steps(app, spec, counted, t) if counted else {})
 
 

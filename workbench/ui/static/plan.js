@@ -111,15 +111,17 @@
         bar, legend,
         ...(plan.without_checkpointing_bytes === null ? [] : [el("p", { class: "wb-soft", id: "plan-checkpointing", text: this.checkpointing(plan) })]),
         ...(plan.data ? [] : [el("p", { class: "wb-soft", text: t("memory_upper") })]),
-        ...(remedies.length ? [el("p", {}, t("make_it_fit"), " "), el("div", { class: "wb-remedies" }, ...remedies.map((remedy) => this.remedy(remedy)))] : []));
+        ...(remedies.length ? [el("p", {}, t(remedies.some((remedy) => remedy.verdict !== "too_big") ? "make_it_fit" : "make_it_smaller"), " "), el("div", { class: "wb-remedies" }, ...remedies.map((remedy) => this.remedy(remedy, plan.labels)))] : []));
     }
     checkpointing({ gradient_checkpointing: on, verdict, without_checkpointing_bytes: needed }) {
       return on ? t("checkpointing_on", { needed: bytes(needed) }) : t(verdict === "fits" ? "checkpointing_off" : "checkpointing_useless");
     }
-    remedy(remedy) {
-      const shown = Object.entries(remedy.overrides).map(([path, value]) => `${path}=${value}`).join(" ");
+    /* labels: what the form calls the knobs; the paths stand in the tip. */
+    remedy(remedy, labels = {}) {
+      const paths = Object.entries(remedy.overrides).map(([path, value]) => `${path}=${value}`).join(" ");
+      const shown = Object.entries(remedy.overrides).map(([path, value]) => labels[path] ? `${labels[path]}: ${value}` : `${path}=${value}`).join(" · ");
       const costs = (remedy.costs ?? []).map((cost) => t(`cost_${cost}`)).join(page.language === "zh" ? "；" : "; ");
-      return el("button", { type: "button", class: "wb-button wb-remedy", onclick: () => apply(remedy.overrides) }, el("code", { text: shown }),
+      return el("button", { type: "button", class: "wb-button wb-remedy", title: paths, onclick: () => apply(remedy.overrides) }, el("code", { text: shown }),
         ...(remedy.total_bytes ? [el("span", { class: "wb-soft", text: `→ ${bytes(remedy.total_bytes)} (${t(`verdict_${remedy.verdict}`)})` })] : []),
         ...(costs ? [el("span", { class: "wb-soft", text: costs })] : []));
     }
