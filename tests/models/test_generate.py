@@ -5,11 +5,12 @@ import random
 import numpy
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from workbench.models import adapters as adapters_module
 from workbench.models import mixing
 from workbench.models.adapters import AdapterRef, attach
-from workbench.models.generate import Sampling, end_tokens, generate, keep_top_p
+from workbench.models.generate import Decoder, Sampling, end_tokens, generate, keep_top_p
 from workbench.models.hub import Hub
 from workbench.models.trees import tree
 from workbench.specs.model import ModelSection
@@ -72,6 +73,18 @@ def test_left_padded_rows_answer_as_they_do_alone(three):
     own, options = tree(base.model), {"sampling": Sampling(max_tokens=16), "stop_ids": NEVER}
     together = generate(own, base.tokenizer, ids(base), **options)
     assert together == [generate(own, base.tokenizer, [prompt], **options)[0] for prompt in ids(base)]
+
+
+@pytest.mark.parametrize("family", ["qwen3", "gpt2"])
+def test_positions_of_padded_rows_stay_integers_and_inside_a_learned_table(tiny_model, family):
+    model = AutoModelForCausalLM.from_pretrained(tiny_model(family)).eval()
+    decoder, asked = Decoder(model, [[1, 2, 3], [4]], 0), []
+    model.register_forward_pre_hook(lambda _, args, given: asked.append(given["position_ids"]), with_kwargs=True)
+    decoder.begin()
+    for _ in range(2):
+        decoder.step(torch.tensor([5, 6]))
+    assert [each.dtype for each in asked] == [torch.int64] * 3
+    assert [each[:, -1].tolist() for each in asked] == [[2, 0], [3, 1], [4, 2]]
 
 
 def test_each_row_of_a_mixed_batch_answers_as_its_adapter_alone(three):

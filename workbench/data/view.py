@@ -175,7 +175,9 @@ class View:
     def _marked(self, wanted: Callable[[int, str | None], bool]) -> RowSet:
         import numpy as np
 
-        kept = np.array([wanted(mark, slug) for mark, slug in self._became])
+        kept = np.zeros(256, bool)  # what comes while rows are being read is not wanted yet
+        for place, (mark, slug) in enumerate(list(self._became)):
+            kept[place] = wanted(mark, slug)
         seen = len(self._marks)
         parts = (bytes(self._marks[at : min(seen, at + _MARKS)]) for at in range(0, seen, _MARKS))
         return RowSet.where(kept[np.frombuffer(part, np.uint8)] for part in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -223,13 +224,14 @@ class Decoder:
         return result.logits[:, -1]
 
 
-def _last_position(model: nn.Module) -> float:
+def _last_position(model: nn.Module) -> int:
     """The end of a table of positions that was learned, as GPT-2's; none where positions are computed."""
     from torch import nn
 
     size = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     tables = (module for module in model.modules() if isinstance(module, nn.Embedding))
-    return size - 1 if any(table.num_embeddings == size for table in tables) else float("inf")
+    learned = any(table.num_embeddings == size for table in tables)
+    return size - 1 if learned else sys.maxsize  # inf would turn the positions into floats
 
 
 def _padded(tensor: torch.Tensor, dimension: int, width: int) -> torch.Tensor:
