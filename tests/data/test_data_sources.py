@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from workbench import notices
 from workbench.data import hubs, registry, sources
 from workbench.data.load import load
 from workbench.data.mix import training_records
@@ -38,6 +39,18 @@ def test_a_data_folder_is_read_without_its_mappings_and_without_rows_held_out(tm
     dump(tmp_path / "data" / "mappings" / "table.json", [{"prompt": "问", "response": "答"}])
     dump(tmp_path / "data" / "sub" / "mappings" / "two.jsonl", [ROW])
     assert load(tmp_path / "data").report.rows_good == 3
+
+
+def test_where_notices_go_is_never_read_as_rows(home):
+    notices.set_webhook(home, "https://203.0.113.5/secret", local=True)
+    dump(home / "data" / "one.jsonl", [ROW])
+    (home / "data" / "link.json").symlink_to(home / notices.FILE)
+    for path in (home / notices.FILE, home / "data" / "link.json"):
+        with pytest.raises(UserError, match="There is no file"):
+            load(path)
+    (home / "data" / "link.json").unlink()
+    report = load(home).report
+    assert (report.rows_good, report.rows_bad) == (1, 0)
 
 
 def test_an_empty_folder_is_refused(tmp_path):

@@ -19,7 +19,9 @@ _TABLES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv"}
 _ENDINGS = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".txt", ".parquet", ".arrow", ".feather", ".xlsx"}
 MAPPINGS = "mappings"  # a folder in a workspace's data folder: how tables are read
 HELD_OUT = ".eval.jsonl"  # NAME.eval.jsonl: the rows that a split left beside NAME.jsonl
-_NO_ROWS = {"dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json"}  # they describe the others
+_PRIVATE = "notify.json"  # of a workspace: a webhook's address is often a secret, and no rows
+# They describe the others.
+_NO_ROWS = {_PRIVATE, "dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json"}
 _FOREIGN = (
     (b"%PDF-", "pdf"), (b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a", "rar"), (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"), *((b"BZh%d1AY&SY" % level, "bzip2") for level in range(1, 10)),
@@ -39,7 +41,7 @@ def read_rows(path: str | Path, *, encoding: str | None = None) -> Rows:
     encoding: overrides the detected one. Raises UserError for a path that is no readable file.
     """
     path = Path(path)
-    if not path.exists():
+    if not path.exists() or path.resolve().name == _PRIVATE:
         raise UserError("data.no_file", path=path)
     if path.is_dir():
         return _folder(path, encoding)
