@@ -5,7 +5,7 @@
 (() => {
   const { page, t, el, ask, percent, stored, inside } = window.workbench.tools;
   if (window.workbench.mountArena) return;  // Gradio may put the head's scripts in twice
-  const POLL_MS = 150;
+  const POLL_MS = 150, OPEN_MATCH = "workbench-match";
   const sideNames = (count) => (count === 2 ? [t("arena.left"), t("arena.right")] : Array.from({ length: count }, (_, place) => t("arena.side", { number: place + 1 })));
   const button = (text, onclick, attributes = {}) => el("button", { type: "button", class: "wb-button", text, onclick, ...attributes });
   const remembered = (key, otherwise) => { try { return JSON.parse(stored.get(`workbench-${key}`)) ?? otherwise; } catch { return otherwise; } };
@@ -117,6 +117,7 @@
         this.results.box);
       document.addEventListener("keydown", (event) => this.key(event));
       this.loop();
+      this.resume();
     }
     visible() { return this.root.isConnected && !document.hidden && this.root.offsetParent !== null; }
     async loop() {
@@ -136,12 +137,27 @@
       catch (error) { this.refuse(error); }
     }
     async ask(prompt) {
+      this.pool.take();
+      await this.play(prompt, () => ask("arena/begin", { pool: this.pool.names(), prompt, options: this.options.sampling(), model: this.options.model, sides: Number(this.sides.value), blind: this.blind.checked }));
+    }
+    /* A reload loses no match that waits for its vote; the server forgets it when it restarts, then its question is back. */
+    async resume() {
+      let open = null;
+      try { open = JSON.parse(sessionStorage.getItem(OPEN_MATCH)); } catch { /* written by something else */ }
+      if (!open) return;
+      await this.play(open.prompt, () => ask(`arena/match?${new URLSearchParams({ id: open.id, lang: page.language })}`));
+      if (this.match || typeof open.prompt !== "string") return;
+      sessionStorage.removeItem(OPEN_MATCH);
+      this.question.value ||= open.prompt;
+    }
+    /* start: gives the match, a new one or one that is under way. */
+    async play(prompt, start) {
       if (this.busy) return;
       this.busy = true;
       this.problem.hidden = true;
-      this.pool.take();
       try {
-        const match = await ask("arena/begin", { pool: this.pool.names(), prompt, options: this.options.sampling(), model: this.options.model, sides: Number(this.sides.value), blind: this.blind.checked });
+        const match = await start();
+        sessionStorage.setItem(OPEN_MATCH, JSON.stringify({ id: match.id, prompt }));
         this.prompt = prompt;
         this.said.textContent = "";
         this.asked.textContent = asked(prompt);
@@ -213,6 +229,7 @@
       this.voting = true;
       try {
         this.paint(await ask("arena/vote", { id: this.match.id, winner }));
+        sessionStorage.removeItem(OPEN_MATCH);
         const won = typeof winner === "number" ? t("arena.voted_for", { column: this.match.columns[winner] }) : t(`arena.voted_${winner}`);
         this.said.textContent = t("arena.thanks", { vote: won });
         await this.results.load();
