@@ -46,6 +46,9 @@ def test_a_saved_recipe_gives_the_same_bytes_again(home):
     assert save(kept["steps"], "mine", home) == written == {"rows": 8, "held_out": 3}
     assert first == ((home / "data" / "mine.jsonl").read_bytes(), (home / "data" / "mine.eval.jsonl").read_bytes())
     assert len(load(home / "data" / "mine.jsonl").records) == 8
+    save(steps[:2], "mine", home)
+    assert not (home / "data" / "mine.eval.jsonl").exists()  # nothing is held out any more
+    assert len(load(home / "data" / "mine.jsonl").records) == 11
 
 
 def test_a_split_of_repeated_rows_leaks_none(home):

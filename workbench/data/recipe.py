@@ -108,6 +108,8 @@ def save(
     if state.held_out:
         held = (record.to_row() for record in state.held_out)
         written["held_out"] = write_rows(folder / f"{name}.eval.jsonl", held)
+    else:  # those of this name before are in the rows now
+        (folder / f"{name}.eval.jsonl").unlink(missing_ok=True)
     recipe = {"steps": list(steps), "done": [list(entry) for entry in state.done], **written}
     write_whole(folder / f"{name}{ENDING}", json.dumps(recipe, ensure_ascii=False, indent=1) + "\n")
     return written
