@@ -6,8 +6,9 @@ import pytest
 
 from workbench.chat import batches
 from workbench.chat.engine import Engine
+from workbench.models.generate import Decoder
 from workbench.models.hub import Hub
-from workbench.models.rolling import Rolling
+from workbench.models.rolling import NotJoined, Rolling
 from workbench.specs.model import ModelSection
 
 
@@ -78,3 +79,30 @@ def test_a_guest_that_cannot_be_read_fails_alone_and_at_once(engine, tiny_model,
         list(engine.compare("broken", ["base"], {"max_tokens": 3}, model))
     last = list(long)[-1]
     assert failing and last.done and last.problem is None and last.finish in ("stop", "length")
+
+
+def test_a_guest_without_room_is_told_so_and_the_others_go_on_as_before(engine, tiny_model, monkeypatch):
+    model, begin = ModelSection(path=str(tiny_model())), Decoder.begin
+    asked = ("Tell me a long story", ["base"], {"max_tokens": 150, "temperature": 1.5, "seed": 4}, model)
+    alone, refused = list(engine.compare(*asked))[-1], []
+
+    def tight(decoder):
+        if decoder._ids.shape[1] > 120:
+            raise RuntimeError("out of memory: no room for 3 GiB")
+        return begin(decoder)
+
+    def watched(batch, rows, join=Rolling.join):
+        try:
+            join(batch, rows)
+        except NotJoined:
+            refused.append(rows)
+            raise
+
+    monkeypatch.setattr(Decoder, "begin", tight)
+    monkeypatch.setattr(Rolling, "join", watched)
+    long = engine.compare(*asked)
+    next(long)  # it is being answered
+    guest = list(engine.compare("word " * 40, ["base"], {"max_tokens": 3}, model))[-1]
+    assert guest.problem.key == "engine.out_of_memory" and refused
+    last = list(long)[-1]
+    assert (last.text, last.tokens, last.problem) == (alone.text, alone.tokens, None)

@@ -112,7 +112,7 @@ def _answer_shared(
 ) -> None:
     """One batch over the shared tree, which those who come meanwhile join: a long answer keeps nobody waiting."""
     from workbench.models.generate import end_tokens
-    from workbench.models.rolling import Rolling
+    from workbench.models.rolling import NotJoined, Rolling
 
     base = resident.base
     host = _Party(request, cells, seats, base, update_seconds)
@@ -132,24 +132,38 @@ def _answer_shared(
                 batch.advance()
                 while batch.takes_more and (guest := guests(ROWS_AT_ONCE + GUEST_ROWS - batch.open)) is not None:
                     party = _welcomed(*guest, resident, update_seconds)
-                    if party is not None:
+                    if party is None:
+                        continue
+                    try:
                         parties.append(party)
                         batch.join(party.rows)
+                    except NotJoined as error:
+                        parties.remove(party)
+                        _tell_failure(party, error.__cause__)
     except Exception as error:
-        short = isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "out of memory" in str(error))
         for party in parties:
-            if short:
-                party.telling.failed(WorkbenchError("engine.out_of_memory"))
-            elif party is not host:
-                party.request.news.put(error)
             if party is not host:
-                party.request.news.put(None)
-        if not short:
+                _tell_failure(party, error)
+        if not _is_short(error):
             raise
+        host.telling.failed(WorkbenchError("engine.out_of_memory"))
         from workbench.models.hub import release_memory
 
         del error
         release_memory()
+
+
+def _is_short(error: BaseException | None) -> bool:
+    """Of memory."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "out of memory" in str(error))
+
+
+def _tell_failure(guest: _Party, error: BaseException | None) -> None:
+    if _is_short(error):
+        guest.telling.failed(WorkbenchError("engine.out_of_memory"))
+    else:
+        guest.request.news.put(error)
+    guest.request.news.put(None)
 
 
 def _welcomed(
@@ -228,7 +242,7 @@ def _answer_batch(
                 likeliest=max(0, *(own.logprobs for own in options)),
             )
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "out of memory" not in str(error):
+        if not _is_short(error):
             raise
         from workbench.models.hub import release_memory
 

@@ -30,6 +30,10 @@ class Row:
     began: int = 0  # the batch's position at its first token
 
 
+class NotJoined(Exception):
+    """Rows could not join, for the reason in __cause__; those that are there go on."""
+
+
 class Rolling:
     """`join`, then in turn `choose` and `advance` until no row is open; others may `join` after any `advance`.
 
@@ -63,14 +67,23 @@ class Rolling:
         return self._decoder is None or self._decoder.changeable
 
     def join(self, rows: Sequence[Row]) -> None:
-        """Put rows with their prompts into the batch. Those that are done leave it."""
+        """Put rows with their prompts into the batch. Those that are done leave it.
+
+        Raises NotJoined when their prompts cannot be read beside the rows that are there.
+        """
         import torch
 
         fresh = [rows[place] for place in _order(rows)]
         self._mixed.close()
-        with torch.inference_mode(), mixing.rows(self._tree, _adapters(fresh)):
-            decoder = Decoder(self._tree, [list(row.prompt) for row in fresh], self._pad_id)
-            logits = decoder.begin()
+        try:
+            with torch.inference_mode(), mixing.rows(self._tree, _adapters(fresh)):
+                decoder = Decoder(self._tree, [list(row.prompt) for row in fresh], self._pad_id)
+                logits = decoder.begin()
+        except Exception as error:
+            if self._decoder is None:
+                raise
+            self._arrange()
+            raise NotJoined from error
         for row in fresh:
             row.began = self._position
         with torch.inference_mode():
