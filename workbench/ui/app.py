@@ -191,7 +191,7 @@ def _chat_with_it(demo: start.Start, talk: chat.Chat, tabs: gr.Tabs) -> None:
 
     def lead(run: str) -> tuple[Any, Any]:
         columns = demo.chat_columns(run)
-        return gr.Tabs(selected="chat"), gr.update(value=columns, choices=talk.found.choices(talk.t("chat.base")))
+        return gr.Tabs(selected="chat"), gr.update(value=columns, choices=talk.found.choices(talk.t))
 
     demo.chat.click(lead, demo.shown, [tabs, talk.columns], js=start.WITH_RUN, api_visibility="private")
 

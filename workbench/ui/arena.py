@@ -49,7 +49,7 @@ def router(app: App) -> APIRouter:
         """What can be asked, which lists of questions there are, and where good answers can go."""
 
         def action() -> dict[str, Any]:
-            choices = app.columns.choices(texts_of(lang)("chat.base"))
+            choices = app.columns.choices(texts_of(lang))
             return {
                 "choices": [{"label": label, "name": name} for label, name in choices],
                 "sets": list(prompt_sets.shipped()),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workbench import runs
 from workbench.models import adapters
+from workbench.ui.i18n import Texts
 
 
 class Columns:
@@ -33,10 +34,10 @@ class Columns:
                 found += known[1]
             return found
 
-    def choices(self, base_label: str, live: Mapping[str, int] | None = None) -> list[tuple[str, str]]:
+    def choices(self, t: Texts, live: Mapping[str, int] | None = None) -> list[tuple[str, str]]:
         """(shown, column) pairs for a dropdown; live: the runs that train in this process."""
-        training = [(f"{run} · now", f"{run}@now") for run in live or ()]
-        return [(base_label, adapters.BASE.name), *training, *((_label(ref), ref.name) for ref in self.refs())]
+        training = [(t("chat.live", run=run), f"{run}@now") for run in live or ()]
+        return [(t("chat.base"), adapters.BASE.name), *training, *((_label(ref), ref.name) for ref in self.refs())]
 
     def adapters(self) -> list[tuple[str, str]]:
         """(shown, column) pairs of adapters alone."""

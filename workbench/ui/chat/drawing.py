@@ -56,7 +56,7 @@ class Drawing:
         return {"answering": answering, "cells": cells}
 
     def _whole(self, turns: list[Turn], columns: list[str]) -> dict[str, Any]:
-        labels = {column: label for label, column in self.app.columns.choices(self.t("chat.base"))}
+        labels = {column: label for label, column in self.app.columns.choices(self.t)}
         left_out = (
             max((turns[-1].answers[name].cut for name in columns if name in turns[-1].answers), default=0)
             if turns

@@ -51,7 +51,7 @@ class Asked:
                 info=t("synthesis.model_help"), min_width=140, elem_id="make-model",
             )  # fmt: skip
             self.adapter = gr.Dropdown(
-                columns.choices(t("chat.base")), value="base", label=t("synthesis.adapter"),
+                columns.choices(t), value="base", label=t("synthesis.adapter"),
                 info=t("synthesis.adapter_help"), min_width=140, elem_id="make-adapter",
             )  # fmt: skip
         with gr.Row(elem_classes=["wb-fields"], visible=False, elem_id="make-there") as self.there:

@@ -56,7 +56,7 @@ def build(app: App, t: Texts) -> Chat:
         tab.mark = gr.Textbox(visible=False)
         tab.reopen = gr.Button("↻", elem_classes=["wb-unseen"], elem_id="chat-reopen")  # static/archive.js presses it
         tab.columns = gr.Dropdown(
-            tab.found.choices(t("chat.base")),
+            tab.found.choices(t),
             value=["base"],
             multiselect=True,
             allow_custom_value=True,
@@ -153,14 +153,14 @@ class Chat:
         talk = self.talks.get(key)
         # A fresh conversation leaves the boxes alone: the visitor may have chosen before this answer arrives.
         kept = {} if talk.columns == ["base"] else {"value": talk.columns}
-        choices = self.found.choices(self.t("chat.base"))
+        choices = self.found.choices(self.t)
         return [gr.update(choices=choices, **kept), *self.options.shown(talk)]
 
     def take(self, key: str) -> list[Any]:
         """Another conversation in this browser tab: its columns and options, whatever the boxes have."""
         talk = self.talks.get(key)
         talk.options = talk.options or dict(answering.DEFAULTS)  # or the boxes would keep the other conversation's
-        choices = self.found.choices(self.t("chat.base"))
+        choices = self.found.choices(self.t)
         return [gr.update(choices=choices, value=talk.columns), *self.options.shown(talk)]
 
     def show(self, key: str, columns: list[str] | None) -> None:
@@ -177,7 +177,7 @@ class Chat:
         Nothing is sent when reading them fails, the next tick tries again.
         """
         try:
-            choices = self.found.choices(self.t("chat.base"), live=self.app.live_steps())
+            choices = self.found.choices(self.t, live=self.app.live_steps())
         except OSError:
             log.warning("the workspace could not be read for chat columns", exc_info=True)
             return gr.skip(), gr.skip()

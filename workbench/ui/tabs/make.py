@@ -69,7 +69,7 @@ class Make:
 
     def adapters(self) -> Any:
         """What can write besides the base model, as it is now."""
-        return gr.update(choices=self.app.columns.choices(self.t("chat.base")))
+        return gr.update(choices=self.app.columns.choices(self.t))
 
     # -- writing --------------------------------------------------------------------------------------------------
     def standard(self) -> str:
