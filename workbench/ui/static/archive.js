@@ -114,13 +114,12 @@
     if (document.hidden || !document.querySelector("#chat-talk .wb-turn")) return;
     try {
       const { there } = await ask(`archive/there?${new URLSearchParams({ id: shown, lang: page.language })}`);
-      if (there || shown !== chat.ownId()) return;
-      chat.follow();
-      chat.say(t("archive.gone"));
+      if (!there && shown === chat.ownId()) chat.follow();
     } catch { /* the server went away; the next look finds it again */ }
   }
   document.addEventListener("visibilitychange", look);
   window.addEventListener("focus", look);
+  document.addEventListener("emptied", () => chat.say(t("archive.gone")));
 
   window.workbench.mountArchive = (element) => new Archive(inside(element, "wb-archive"));
 })();

@@ -88,6 +88,11 @@
     }
 
     async act(act, values = {}) {
+      this.acting = true;
+      try { await this.told(act, values); } finally { this.acting = false; }
+    }
+
+    async told(act, values) {
       this.say("");
       const response = await fetch(`${page.root}/chat/act`, {
         method: "POST", headers: { "content-type": "application/json" },
@@ -104,7 +109,9 @@
 
     draw(news) {
       const low = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 60;
+      const emptied = news.columns && this.cells.size > 0 && !news.turns.length && this.shown === ownId() && !this.acting;
       if (news.columns) this.drawAll(news);
+      if (emptied) this.root.dispatchEvent(new CustomEvent("emptied", { bubbles: true }));  // not by this tab
       for (const cell of news.cells ?? []) this.update(cell);
       this.busy(news.answering);
       if (news.problem) this.say(news.problem);
@@ -121,6 +128,7 @@
     }
 
     drawAll({ columns, turns }) {
+      this.shown = ownId();
       this.columns = columns;
       this.cells.clear();
       this.scroll.style.setProperty("--columns", columns.length || 1);
