@@ -105,7 +105,7 @@ def test_wrong_input_starts_no_run(call, data, tmp_path):
         (("identity", "data.path=nope.jsonl"), "There is no file nope.jsonl"),
         (("identity", f"data.path={data}", "model.path=./nope"), "There is no model folder"),
         (("identity", f"data.path={data}", "--run", "base"), "“base” is the name of the base model"),
-        (("identity", f"data.path={data}", "--run", "a/b"), "“a/b” cannot be a run's name"),
+        (("identity", f"data.path={data}", "--run", "a/b"), "“a/b” cannot be used as a name"),
         (("--resume",), "`--resume` continues a run"),
         (("--run", "gone", "--resume"), "There is no run “gone”"),
         (("identity", "--run", "gone", "--resume"), "`--resume` continues a run"),

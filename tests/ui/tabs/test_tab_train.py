@@ -36,11 +36,12 @@ def test_a_file_of_llama_factory_fills_the_form_and_lists_what_was_left_out(tab,
     assert shown["data.eval_fraction"]["value"] == 0.1
 
 
-def test_a_file_that_is_no_spec_is_refused_and_changes_nothing(tab, tmp_path):
+@pytest.mark.parametrize("content", [b"- 1\n", b"", b" \n", b"\x89PNG\r\n\x1a\n\xff"])
+def test_a_file_that_is_no_spec_is_refused_and_changes_nothing(tab, tmp_path, content):
     path = tmp_path / "x.yaml"
-    path.write_text("- 1\n", encoding="utf-8")
+    path.write_bytes(content)
     told, *updates = tab.open_file(str(path))
-    assert "x.yaml" in told and all(update == gr.skip() for update in updates)
+    assert "x.yaml" in told and str(tmp_path) not in told and all(update == gr.skip() for update in updates)
 
 
 def test_what_stands_in_the_form_is_saved_as_a_preset_of_the_workspace(tab, tmp_path):

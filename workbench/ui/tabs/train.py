@@ -40,7 +40,7 @@ def build(app: App, t: Texts) -> Train:
                 start = gr.Button(t("ui.train.start"), variant="primary", elem_id="train-button")
                 as_yaml = gr.Button(t("ui.train.as_yaml"), elem_id="train-yaml-button")
                 save = gr.Button(t("ui.train.save"), elem_id="save-preset")
-                upload = gr.UploadButton(t("ui.train.open"), file_types=[".yaml", ".yml"], elem_id="open-spec")
+                upload = gr.UploadButton(t("ui.train.open"), elem_id="open-spec")
             with gr.Accordion(t("ui.sweep.title"), open=False, elem_id="train-sweep"):
                 gr.Markdown(t("ui.sweep.help"), elem_classes=["wb-note"])
                 tab.over = gr.Textbox(
@@ -110,9 +110,13 @@ class Train:
     def open_file(self, path: str) -> list[Any]:
         """A spec of ours or a training file of LLaMA-Factory fills the form; what has no counterpart is listed."""
         try:
+            if not Path(path).read_bytes().strip():  # every knob at its default: what stands in the form would be lost
+                raise UserError("presets.empty", path=path)
             spec = presets.resolve(Path(path))
             left_out = presets.unmatched(path)
         except WorkbenchError as error:
+            if "path" in error.params:
+                error.params["path"] = Path(path).name  # where an upload lies on the server helps nobody
             return [self._say(error), *[gr.skip()] * len(self.form.fields)]
         told = forms.noted(self.t("ui.train.left_out", lines=" · ".join(left_out))) if left_out else ""
         return [told, *self.form.fill(flatten(to_mapping(spec, all_values=True)))]
