@@ -42,7 +42,7 @@ def test_a_newcomer_gives_the_model_a_name_and_talks_to_it(visit, server, langua
     expect(page.locator("#start-progress")).to_contain_text("40 / 40")
     table = page.locator("#start-probes")
     expect(table).to_contain_text(name)
-    page.wait_for_function("document.querySelector('#start-chart').data[1].x.length === 40")
+    page.wait_for_function("document.querySelector('#start-chart')?.data?.[1]?.x.length === 40")
 
     # scrub back to step 0: nothing has the new name there
     page.locator("#start-scrubber").fill("0")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 LONG = 120_000
 ZOOM = "[...document.querySelector('#runs-chart').layout.xaxis.range]"
-POINTS = "(document.querySelector('#runs-chart').data?.[1]?.x.length ?? 0)"
+POINTS = "(document.querySelector('#runs-chart')?.data?.[1]?.x.length ?? 0)"
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_real_run_survives_refresh_is_seen_by_others_and_stops_and_resumes(vis
 
     page.locator("#train-resume").click()
     expect(page.locator("#train-live .wb-chip")).to_have_text("running", timeout=LONG)
-    page.wait_for_function(f"document.querySelector('#train-chart').data?.[1]?.x.length > {stopped_at}", timeout=LONG)
+    page.wait_for_function(f"document.querySelector('#train-chart')?.data?.[1]?.x.length > {stopped_at}", timeout=LONG)
     steps = page.evaluate("document.querySelector('#train-chart').data[1].x")
     assert steps == list(range(1, len(steps) + 1))  # each step stands once
     page.locator("#train-stop").click()

@@ -39,7 +39,7 @@ def test_runs_are_compared_renamed_deleted_and_taken_back(visit, history):
     figures = page.locator("#compare-figures")
     expect(figures).to_contain_text("Rank r")
     expect(figures).not_to_contain_text("Learning rate")
-    page.wait_for_function("document.querySelector('#compare-chart').data?.length === 2")
+    page.wait_for_function("document.querySelector('#compare-chart')?.data?.length === 2")
     expect(page.locator("#compare-answers")).to_contain_text("<b>thin</b>")  # text, never markup
     page.locator("#compare").get_by_role("button", name="close", exact=False).click()
 
