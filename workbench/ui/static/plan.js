@@ -92,7 +92,7 @@
       if (plan.parts) parts.push(this.memory(plan));
       if (plan.steps) parts.push(this.course(plan));
       else if (plan.counting) parts.push(el("p", { class: "wb-soft", text: t("counting") }));
-      if (plan.data_problem) parts.push(el("p", { class: "wb-soft", text: plan.data_problem }));
+      if (plan.data_problem && plan.data_problem !== plan.memory_problem) parts.push(el("p", { class: "wb-soft", text: plan.data_problem }));
       for (const text of plan.objections ?? []) parts.push(el("p", { class: "wb-warning", role: "status" }, el("span", { text }), " ",
         ...(Object.keys(plan.longer).length ? [this.remedy({ overrides: plan.longer })] : [])));
       this.root().replaceChildren(el("div", {}, ...parts));
