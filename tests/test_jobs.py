@@ -48,7 +48,7 @@ class Trainings:
 def trainings(monkeypatch):
     fake = Trainings()
     monkeypatch.setattr(session, "train", fake.train)
-    monkeypatch.setattr(check, "check", lambda spec, home: None)
+    monkeypatch.setattr(check, "check", lambda spec, home, foreign: None)
     return fake
 
 

@@ -39,7 +39,7 @@ class Jobs:
         """A new run at the end of the queue. Raises UserError, before anything is written, for what cannot work."""
         from workbench.train.check import check
 
-        check(spec, self.home)
+        check(spec, self.home, foreign=False)
         run = runs.create(self.home, spec, name, stem)
         self._enqueue(run)
         return run

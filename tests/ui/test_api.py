@@ -181,6 +181,7 @@ def test_a_column_outside_the_workspace_is_refused(english, tmp_path):
         ("train", {"spec": "identiti"}, ["identiti", "identity"]),
         ("train", {"spec": SHORT | {"identity.name": "x" * 200}}, ["identity.name", "200", "60"]),
         ("train", {"spec": SHORT | {"data.path": "gone.json"}}, ["gone.json"]),
+        ("train", {"spec": SHORT | {"data.path": __file__}}, [__file__]),  # is there, but not in the workspace
         ("train", {"spec": SHORT | {"model.path": "/gone/model"}}, ["/gone/model"]),
         ("train", {"spec": SHORT | {"run": "base"}}, ["base"]),
         ("status", {"run": "nobody"}, ["nobody"]),

@@ -19,8 +19,13 @@ from workbench.train import probes
 _READ_AT_ONCE_BYTES = 20_000_000
 
 
-def check(spec: Spec, home: Path) -> None:
-    """Raises UserError for a missing file, model, style, identity or question list and for knobs that clash."""
+def check(spec: Spec, home: Path, *, foreign: bool = True) -> None:
+    """Raises UserError for a missing file, model, style, identity or question list and for knobs that clash.
+
+    foreign: whether what is read may lie outside the workspace; not for what comes over the web.
+    """
+    if not foreign:
+        check_inside(spec, home)
     style = spec.data.template
     if style and style not in styles.names():
         raise UserError("data.unknown_style", value=style, nearest=nearest(style, styles.names()))
@@ -30,6 +35,23 @@ def check(spec: Spec, home: Path) -> None:
     _check_start(spec, home)
     _check_model(spec)
     _check_rows(spec, home)
+
+
+def check_inside(spec: Spec, home: Path) -> None:
+    """Raises UserError, naming the path, for data, questions, word lists or an adapter outside the workspace.
+
+    The model alone may be anywhere: its folder is where downloads and other programs put it.
+    """
+    found = data_sources.parse(spec.data.path, home) if spec.data.path else []
+    tokens = spec.vocabulary.tokens.strip()
+    for path in filter(None, (spec.vocabulary.corpus.strip(), tokens if tokens.endswith(".txt") else "")):
+        found.append(data_sources.Source(str(data_sources.place(path, home))))
+    if spec.probes.path and not probes.is_shipped(spec.probes.path):
+        found.append(data_sources.Source(str(probes.probes_path(spec.probes.path, home))))
+    data_sources.check_inside(found, home)
+    start = spec.adapter.continue_from.strip()
+    if start:
+        adapters.folder_of(home, start, foreign=False)
 
 
 def _check_machine(spec: Spec) -> None:

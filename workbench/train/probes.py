@@ -43,10 +43,17 @@ class Probe:
         return float(found and not any(_plain(word) in text for word in self.forbid))
 
 
+def is_shipped(name: str) -> bool:
+    return name in _shipped()
+
+
+def _shipped() -> dict[str, Path]:
+    return {found.stem: found for found in (presets.root() / "probes").glob("*.yaml")}
+
+
 def probes_path(path: str, home: Path) -> Path:
     """A shipped list by name, or a YAML file: absolute, in the workspace or beside the caller. Raises UserError."""
-    folder = presets.root() / "probes"
-    known = {found.stem: found for found in folder.glob("*.yaml")}
+    known = _shipped()
     if path in known:
         return known[path]
     for place in (Path(home) / path, Path(path).expanduser()):

@@ -90,7 +90,7 @@ def router(app: App) -> APIRouter:
             return planned(app, own, texts_of(lang))
         if app.trials.busy(spec):
             app.trials.stop()
-        else:
+        elif _outside(app, spec) is None:
             app.trials.start(spec)
         return planned(app, own, texts_of(lang))
 
@@ -114,7 +114,7 @@ def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:
         return {"problem": error.text(t.language)}  # the field itself says more
     kind = chosen(spec.model.device).kind
     answer: dict[str, Any] = {"notes": [t.error(note) for note in abilities.notes(spec.model.dtype, kind)]}
-    counted = app.counts.ask(spec) if _has_data(spec) else None
+    counted = _counted(app, spec) if _has_data(spec) else None
     if isinstance(counted, WorkbenchError):
         answer["data_problem"] = t.error(counted)
         counted = None
@@ -129,6 +129,21 @@ def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:
         if any(item.path in remedy["overrides"] for remedy in answer.get("remedies", ()))
     }
     return answer | (_steps(app, spec, counted, t) if counted else {})
+
+
+def _counted(app: App, spec: Spec) -> Counted | WorkbenchError | None:
+    return _outside(app, spec) or app.counts.ask(spec)
+
+
+def _outside(app: App, spec: Spec) -> UserError | None:
+    """What is read for the panel comes from the workspace; other trouble is the count's and the start's to tell."""
+    from workbench.train.check import check_inside
+
+    try:
+        check_inside(spec, app.home)
+    except UserError as error:
+        return error if error.key in ("dataset.outside", "adapters.outside") else None
+    return None
 
 
 def _has_data(spec: Spec) -> bool:

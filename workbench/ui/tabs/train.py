@@ -163,7 +163,7 @@ class Train:
             from workbench.train.check import check
 
             for point in found:
-                check(point.spec, self.app.home)
+                check(point.spec, self.app.home, foreign=False)
             for point in found:
                 sweeps.mark(self.app.jobs.submit(point.spec, stem=wanted), wanted, point)
         except UserError as error:
