@@ -22,7 +22,7 @@ def babbler(server, make_adapter):
     """A run whose adapter was never trained: it answers at great length."""
     _, home = server
     run = runs.create(home, parse({}), name="babbler")
-    make_adapter(run.adapter_path, presets.embedded_model(), r=8, strength=0.3)
+    make_adapter(run.adapter_path, presets.embedded_model(), r=8, strength=0.3, seed=1)  # others come to an end
     run.own("finished")
     return run
 
@@ -179,7 +179,7 @@ def test_eight_streaming_columns_leave_the_page_responsive(visit, babbler):
     page.locator("#chat-max-tokens input").fill("20000")
     ask(page, "Tell me a story.")
     expect(answers(page, 6)).to_have_text(re.compile(r"\S.{10,}", re.DOTALL), timeout=LONG)
-    found = watched(page, 4.0)
+    found = watched(page, 3.0)
     page.locator("#chat-stop").click()
     expect(page.locator("#chat-send")).to_be_enabled(timeout=30_000)
     assert found["columns_still_writing"], "the answers ended before the measurement"
