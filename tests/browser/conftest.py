@@ -1,7 +1,8 @@
 """Real Chromium against a real server; whatever the page throws, or asks of another host, fails the test."""
 
+import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,26 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 def browser():
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import Locator, expect, sync_playwright
 
     expect.set_options(timeout=30_000)  # a busy machine draws late; what holds is seen at once all the same
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Locator, "fill", after_drawing(Locator.fill))
         launched = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
         yield launched
         launched.close()
+
+
+def after_drawing(fill: Callable[..., None]) -> Callable[..., None]:
+    """Two frames later, as any hand is: Gradio writes a just unfolded field's first value again in the next frame."""
+
+    @functools.wraps(fill)
+    def later(self, *given, **options):
+        self.wait_for(timeout=options.get("timeout"))
+        self.page.evaluate("() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+        fill(self, *given, **options)
+
+    return later
 
 
 @pytest.fixture(scope="module")
