@@ -1,6 +1,7 @@
 """Before the start: steps as the Trainer counts them, rates as transformers gives them, objections that are true."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from workbench.specs import STAGES, knobs, parse
 from workbench.train import plan
 from workbench.train.plan import Counted, Steps
 
-DATA = Counted(rows=100, held_out=0, tokens=5000, trained_tokens=2000, longest=80, cut=0)
+DATA = Counted(rows=100, held_out=0, tokens=5000, trained_tokens=2000, longest=80, cut=0, packs=61)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ DATA = Counted(rows=100, held_out=0, tokens=5000, trained_tokens=2000, longest=8
         ({"training.per_device_train_batch_size": 8, "training.gradient_accumulation_steps": 4}, Steps(4, 12, 3.0)),
         ({"training.per_device_train_batch_size": 8, "training.num_train_epochs": 0.5}, Steps(13, 7, 7 / 13)),
         ({"training.max_steps": 5}, Steps(13, 5, 5 / 13)),
-        ({"data.packing": True, "data.max_length": 100, "training.num_train_epochs": 1}, Steps(7, 7, 1.0)),
+        ({"data.packing": True, "data.max_length": 100, "training.num_train_epochs": 1}, Steps(8, 8, 1.0)),
     ],
 )
 def test_steps(values, steps):
@@ -89,30 +90,67 @@ def test_a_run_that_is_all_warm_up_is_warned_of():
     assert [error.key for error in plan.objections(spec, plan.steps(spec, DATA))] == ["plan.only_warm_up"]
 
 
+def counted(counts, spec):
+    """What the board says once it is known."""
+    for _ in range(3):
+        found = counts.ask(spec)
+        for thread in plan.threading.enumerate():
+            if thread.name == "counting data":
+                thread.join(60)
+    return found
+
+
 def test_counts_come_in_the_background_and_a_refusal_is_an_answer(spec, home, hub, data_file):
     counts = plan.Counts(home, lambda spec: hub.tokenizer(spec.model))
 
-    def asked(spec):
-        found = counts.ask(spec)
-        for _ in range(3):
-            for thread in plan.threading.enumerate():
-                if thread.name == "counting data":
-                    thread.join(60)
-            found = counts.ask(spec)
-        return found
-
-    found = asked(spec())
+    found = counted(counts, spec())
     assert (found.rows, found.held_out) == (18, 0) and 0 < found.trained_tokens < found.tokens
     rows = [json.loads(line) for line in data_file.read_text().splitlines()][:2]
     data_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert asked(spec()).rows == 2  # the file changed, so it is counted anew
+    assert counted(counts, spec()).rows == 2  # the file changed, so it is counted anew
     more = data_file.with_name("more.jsonl")
     more.write_text(json.dumps(rows[0]) + "\n")
     both = spec(**{"data.path": "small.jsonl * 2; more.jsonl"})
-    assert [(share.rows, share.weight, share.taken) for share in asked(both).shares] == [(2, 2.0, 4), (1, 1.0, 1)]
+    shares = counted(counts, both).shares
+    assert [(share.rows, share.weight, share.taken) for share in shares] == [(2, 2.0, 4), (1, 1.0, 1)]
     more.write_text(2 * (json.dumps(rows[0]) + "\n"))
-    assert plan.to_json(asked(both))["shares"][1] == {"name": "more.jsonl", "weight": 1.0, "rows": 2, "taken": 2}
-    assert isinstance(asked(spec(**{"data.path": "gone.jsonl"})), UserError | WorkbenchError)
+    told = plan.to_json(counted(counts, both))
+    assert told["shares"][1] == {"name": "more.jsonl", "weight": 1.0, "rows": 2, "taken": 2}
+    assert isinstance(counted(counts, spec(**{"data.path": "gone.jsonl"})), UserError | WorkbenchError)
+
+
+@pytest.mark.parametrize("changes", [
+    {"data.train_on": "everything"},
+    {"data.packing": True},
+    {"pretrain.blocks": "packed"},
+    {"pretrain.blocks": "stream"},
+    {"data.eval_fraction": 0.3, "training.data_seed": 5},
+    {"vocabulary.tokens": "capital,small model"},
+], ids=lambda changes: " ".join(map(str, changes.values())))  # fmt: skip
+def test_after_an_edit_the_plan_tells_what_the_run_then_trains_on(new_run, hub, home, changes, monkeypatch):
+    from workbench.stages import sft
+    from workbench.train.session import train
+
+    start = {"data.max_length": 64}
+    if "pretrain.blocks" in changes:
+        (home / "data" / "texts.txt").write_text("".join(f"Text {'more ' * (n % 9)}.\n" for n in range(30)))
+        start |= {"stage": "pretrain", "data.path": "texts.txt", "pretrain.blocks": "rows"}
+    run = new_run(**start | changes)
+    counts = plan.Counts(home, lambda spec: hub.tokenizer(spec.model))
+    before = counted(counts, new_run("before", **start).spec())
+    found = counted(counts, run.spec())
+    trained = {}
+
+    def look(trainer, **_):
+        rows = trainer.train_dataset
+        trained["loss"] = sum(label != -100 for labels in rows["labels"] for label in labels)
+        trained["tokens"], trained["rows"] = sum(rows["length"]), len(rows)
+
+    monkeypatch.setattr(sft.SftTrainer, "train", look)
+    train(run, hub=hub)
+    rows = found.packs if run.spec().packs else found.rows
+    assert {"loss": found.trained_tokens, "tokens": found.tokens, "rows": rows} == trained
+    assert found != before
 
 
 def test_the_largest_batch_is_drawn_from_the_rows_lengths():
@@ -123,4 +161,4 @@ def test_the_largest_batch_is_drawn_from_the_rows_lengths():
     alike = Counted(rows=4, held_out=0, tokens=40, trained_tokens=40, longest=10, cut=0, lengths=(10,) * 4)
     assert plan.rows_of(spec, alike, on_cpu=True) == plan.Rows(2, 10, 1.0, padded=False)
     packed = parse({"data.packing": True, "data.max_length": 64})
-    assert plan.rows_of(packed, data, on_cpu=True) == plan.Rows(4, 64, 0.5)
+    assert plan.rows_of(packed, replace(data, packs=3), on_cpu=True) == plan.Rows(3, 64, 0.5)

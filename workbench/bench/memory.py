@@ -176,7 +176,7 @@ def _measured(item: Configuration, folder: Path, where: str) -> dict[str, Any]:
     path = str(folder / item.shape)
     spec, device = _spec(item, path, where), chosen(where)
     on_cpu = device.kind == "cpu"
-    rows = rows_of(spec, Counted.of(_rows(item)), on_cpu=on_cpu)
+    rows = rows_of(spec, Counted.of(spec, _rows(item)), on_cpu=on_cpu)
     expected = estimate(spec, rows=rows, model=anatomy.of_path(path), device=device)
     own = expected.total_bytes - expected.parts["framework"]
     total = expected.total_bytes if on_cpu else own

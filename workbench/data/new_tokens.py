@@ -20,11 +20,21 @@ _WORD = re.compile(r"[^\W\d_]+")
 _CANDIDATES = 4  # times as many merges as tokens are wanted, to choose from
 
 
+def asked(section: VocabularySection) -> bool:
+    return bool(section.tokens.strip() or section.corpus.strip())
+
+
+def files(section: VocabularySection) -> list[str]:
+    """The files, as they are named, that new tokens come from."""
+    tokens = section.tokens.strip()
+    return [path for path in (section.corpus.strip(), tokens if tokens.endswith(".txt") else "") if path]
+
+
 def chosen(section: VocabularySection, tokenizer: Any, home: Path | str) -> list[str]:
     """The new tokens of a spec, none that the tokenizer has. Raises UserError when none are left."""
     wanted = listed(section.tokens, home)
-    if section.corpus:
-        wanted += learned(_texts(section.corpus, home), tokenizer, section.size)
+    if section.corpus.strip():
+        wanted += learned(_texts(section.corpus.strip(), home), tokenizer, section.size)
     known = tokenizer.get_vocab()
     fresh = [word for word in dict.fromkeys(wanted) if word not in known and len(_pieces(tokenizer, word)) > 1]
     if not fresh:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from workbench.data import new_tokens, styles
 from workbench.data import sources as data_sources
-from workbench.data import styles
 from workbench.data.mix import training_records
 from workbench.errors import UserError, nearest
 from workbench.models import abilities, adapters, sources
@@ -43,8 +43,7 @@ def check_inside(spec: Spec, home: Path) -> None:
     The model alone may be anywhere: its folder is where downloads and other programs put it.
     """
     found = data_sources.parse(spec.data.path, home) if spec.data.path else []
-    tokens = spec.vocabulary.tokens.strip()
-    for path in filter(None, (spec.vocabulary.corpus.strip(), tokens if tokens.endswith(".txt") else "")):
+    for path in new_tokens.files(spec.vocabulary):
         found.append(data_sources.Source(str(data_sources.place(path, home))))
     if spec.probes.path and not probes.is_shipped(spec.probes.path):
         found.append(data_sources.Source(str(probes.probes_path(spec.probes.path, home))))
@@ -67,8 +66,7 @@ def _check_start(spec: Spec, home: Path) -> None:
     start = spec.adapter.continue_from.strip()
     if start and not adapters.is_model(Path(start).expanduser()):  # a whole model is refused with its own sentence
         adapters.locate(home, start)
-    tokens = spec.vocabulary.tokens.strip()
-    for path in filter(None, (spec.vocabulary.corpus.strip(), tokens if tokens.endswith(".txt") else "")):
+    for path in new_tokens.files(spec.vocabulary):
         data_sources.place(path, home)
 
 

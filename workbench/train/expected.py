@@ -63,7 +63,7 @@ def _estimate(spec: Spec, rendered: Sequence[Any], base: Base) -> Estimate | Non
     here = device.chosen(str(base.device))
     here = replace(here, available_bytes=here.available_bytes + _held_bytes(base))
     try:
-        return estimate(spec, rows=rows_of(spec, Counted.of(rows), base.device.type == "cpu"), device=here)
+        return estimate(spec, rows=rows_of(spec, Counted.of(spec, rows), base.device.type == "cpu"), device=here)
     except (WorkbenchError, KeyError):
         return None
 

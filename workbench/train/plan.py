@@ -12,12 +12,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.data import hubs, sources
+from workbench.data import hubs, new_tokens, sources
 from workbench.data.mix import Share, training_records
 from workbench.errors import UserError, WorkbenchError
 from workbench.memory.estimate import Rows
 from workbench.memory.learned import BASE_WEIGHTS
 from workbench.specs import Spec
+from workbench.stages.packing import packs
+from workbench.train.rows import render_all
+from workbench.train.vocabulary import planned
 
 if TYPE_CHECKING:
     from workbench.data.render import Rendered
@@ -42,33 +45,30 @@ class Counted:
     cut: int  # rows that are cut off
     lengths: tuple[int, ...] = ()  # of the rows, in tokens; of many rows some thousand
     shares: tuple[Share, ...] = ()  # what each source gives
+    packs: int = 0  # that a spec which packs makes of the rows
 
     @classmethod
-    def of(cls, rendered: Sequence[Rendered], held_out: int = 0, shares: tuple[Share, ...] = ()) -> Counted:
+    def of(cls, spec: Spec, rendered: Sequence[Rendered], held_out: int = 0, shares: tuple[Share, ...] = ()) -> Counted:
         lengths = [len(row.input_ids) for row in rendered]
         return cls(
             rows=len(rendered), held_out=held_out, tokens=sum(lengths),
             trained_tokens=sum(sum(label != -100 for label in row.labels) for row in rendered),
             longest=max(lengths), cut=sum(row.truncated for row in rendered),
             lengths=tuple(lengths[:: len(lengths) // _KEPT_LENGTHS + 1]), shares=shares,
+            packs=len(packs(lengths, spec.data.max_length)) if spec.packs else 0,
         )  # fmt: skip
 
 
 def count(spec: Spec, home: Path, tokenizer: Any) -> Counted:
-    """Reads and tokenizes everything: seconds for a large file. Raises UserError as the training would."""
-    from workbench.data.render import Rendered, render_many
+    """Reads and tokenizes everything: seconds for a large file. Raises UserError as the training would.
 
+    tokenizer: the base's; new tokens are added to a copy.
+    """
     data = training_records(spec, home)
-    if spec.stage == "pretrain":
-        from workbench.data.documents import render_documents
-
-        found = render_documents(data.records, tokenizer, spec.data.max_length, spec.pretrain.blocks)
-    else:
-        found = render_many(data.records, tokenizer, spec.data.max_length, template=spec.data.template or None)
-    rendered = [row for row in found if isinstance(row, Rendered)]
+    rendered = render_all(data.records, planned(spec, home, tokenizer), spec, lambda line: None, home)
     if not rendered:
         raise UserError("train.no_rows", why=UserError("data.nothing_to_train"))
-    return Counted.of(rendered, len(data.held_out), data.shares)
+    return Counted.of(spec, rendered, len(data.held_out), data.shares)
 
 
 def rows_of(spec: Spec, counted: Counted, on_cpu: bool) -> Rows:
@@ -76,10 +76,10 @@ def rows_of(spec: Spec, counted: Counted, on_cpu: bool) -> Rows:
 
     On a CPU rows are laid end to end where that is less (stages/batches.py); elsewhere they are padded to the longest.
     """
-    batch = min(spec.training.per_device_train_batch_size, counted.rows)
+    batch = min(spec.training.per_device_train_batch_size, counted.packs if spec.packs else counted.rows)
     fraction = counted.trained_tokens / counted.tokens
     if spec.packs:
-        return Rows(batch, spec.data.max_length, fraction)
+        return Rows(batch, min(spec.data.max_length, counted.tokens), fraction)
     batches = math.ceil(counted.rows / batch * max(spec.training.num_train_epochs, 1))
     draw, tokens = random.Random(0), 0
     for _ in range(min(batches, _DRAWN_BATCHES)):
@@ -99,7 +99,7 @@ class Steps:
 def steps(spec: Spec, counted: Counted) -> Steps:
     """As the Trainer counts them: a last batch that is not full is a step too."""
     knobs = spec.training
-    rows = math.ceil(counted.tokens / spec.data.max_length) if spec.packs else counted.rows
+    rows = counted.packs if spec.packs else counted.rows
     batches = math.ceil(rows / knobs.per_device_train_batch_size)
     per_epoch = max(math.ceil(batches / knobs.gradient_accumulation_steps), 1)
     total = knobs.max_steps if knobs.max_steps > 0 else math.ceil(knobs.num_train_epochs * per_epoch)
@@ -244,19 +244,25 @@ class Counts:
             self._known[key] = found
 
     def _key(self, spec: Spec) -> str:
-        """Everything that the counts depend on, the file's own time and size too."""
+        """Everything that the counts depend on, the files' own time and size too."""
         parts: dict[str, Any] = {
+            "stage": spec.stage, "blocks": spec.pretrain.blocks if spec.stage == "pretrain" else "",
             "data": spec.data.model_dump(), "identity": spec.identity.model_dump(), "model": spec.model.path,
-            "seed": spec.training.seed if spec.data.eval_fraction or spec.identity.replay else 0,
+            "vocabulary": spec.vocabulary.model_dump(exclude={"trained"}), "start": spec.adapter.continue_from,
+            "seed": spec.training.seed_of_data,  # of the split, of replay and of weights below one
         }  # fmt: skip
         with contextlib.suppress(UserError, OSError):  # the count itself says what is wrong
-            for source in sources.parse(spec.data.path, self.home) if spec.data.path else ():
-                stamp = None
-                if not hubs.is_hub(source.path):
-                    stat = Path(source.path).stat()
-                    stamp = stat.st_mtime_ns, stat.st_size
-                parts.setdefault("sources", []).append((source.path, source.mapping, stamp))
+            found = sources.parse(spec.data.path, self.home) if spec.data.path else []
+            places = [source.path for source in found if not hubs.is_hub(source.path)]
+            places += [str(sources.place(path, self.home)) for path in new_tokens.files(spec.vocabulary)]
+            parts["sources"] = [(source.path, source.mapping) for source in found]
+            files = [file for place in places for file in _files(Path(place))]
+            parts["files"] = [(str(file), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files]
         return json.dumps(parts, sort_keys=True, default=str)
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
 
 
 def to_json(counted: Counted) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.data import new_tokens
@@ -21,7 +22,7 @@ def tokenizer_of(run: Run, spec: Spec, hub: Hub) -> Any:
     The base itself is loaded only where there are new tokens. Raises UserError.
     """
     tokenizer = hub.tokenizer(spec.model)
-    asked = bool(spec.vocabulary.tokens.strip() or spec.vocabulary.corpus.strip())
+    asked = new_tokens.asked(spec.vocabulary)
     begun = _begun(run, spec)
     if asked and begun is not None:
         raise UserError("vocabulary.twice", name=spec.adapter.continue_from)
@@ -35,6 +36,17 @@ def tokenizer_of(run: Run, spec: Spec, hub: Hub) -> Any:
     if begun is None or spec.adapter.continue_as == "same":
         found.write(run.directory)
     return vocabulary.extended(tokenizer, found, new_tokens.single_word)
+
+
+def planned(spec: Spec, home: Path, tokenizer: Any) -> Any:
+    """The tokenizer that a run of this spec would have, before there is one."""
+    name, found = spec.adapter.continue_from.strip(), None
+    if name:
+        folder = adapters.locate(home, name).path
+        found = None if folder is None else adapters.vocabulary_of(folder)
+    if found is None and new_tokens.asked(spec.vocabulary):
+        found = Vocabulary.of(new_tokens.chosen(spec.vocabulary, tokenizer, home), tokenizer, len(tokenizer))
+    return tokenizer if found is None else vocabulary.extended(tokenizer, found, new_tokens.single_word)
 
 
 def _begun(run: Run, spec: Spec) -> Vocabulary | None:
