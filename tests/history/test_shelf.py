@@ -43,16 +43,26 @@ def test_a_deleted_run_comes_back_whole_until_the_trash_is_emptied(make, home):
     assert shelf.trash(home) == []
 
 
-def test_the_same_name_can_be_thrown_away_twice_and_a_taken_name_blocks_the_way_back(make, home, monkeypatch):
-    make("one")
-    first = shelf.throw_away(home, "one")
-    make("one")
-    monkeypatch.setattr(runs, "utc_now", lambda: 2e9)
-    shelf.throw_away(home, "one")
-    assert [item.name for item in shelf.trash(home)] == ["one", "one"]
-    make("one")
-    with pytest.raises(UserError, match="rename that one first"):
-        shelf.take_back(home, first)
+def test_a_run_whose_name_was_taken_meanwhile_comes_back_beside_the_new_one(make, home, monkeypatch):
+    thrown = []
+    for number in range(3):  # the same name, thrown away again and again
+        make("one", [{"step": 1, "loss": float(number)}])
+        monkeypatch.setattr(runs, "utc_now", lambda number=number: 2e9 + number)
+        thrown.append(shelf.throw_away(home, "one"))
+    assert [item.name for item in shelf.trash(home)] == ["one"] * 3
+    make("one", [{"step": 1, "loss": 9.0}])
+    back = [shelf.take_back(home, key) for key in thrown]
+    assert [(run.name, run.metrics()[0]["loss"]) for run in back] == [("one-2", 0.0), ("one-3", 1.0), ("one-4", 2.0)]
+    assert runs.find(home, "one").metrics()[0]["loss"] == 9.0
+    assert shelf.trash(home) == []
+
+
+def test_the_name_that_a_run_comes_back_under_can_be_one(make, home):
+    long = "界" * 80
+    make(long)
+    key = shelf.throw_away(home, long)
+    make(long)
+    runs.check_name(shelf.take_back(home, key).name)
 
 
 @pytest.mark.parametrize("key", ["../runs/one", "1.nothing", ""])

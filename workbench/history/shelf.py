@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from dataclasses import dataclass
@@ -79,14 +80,17 @@ def trash(home: Path) -> list[Thrown]:
 
 
 def take_back(home: Path, key: str) -> Run:
-    """Raises UserError when it is not in the trash or its name was taken meanwhile."""
+    """The run under its own name, or under the first free `NAME-2`, `NAME-3` … where another run has that name now.
+
+    Raises UserError when it is not in the trash.
+    """
     thrown = next((item for item in trash(home) if item.key == key), None)
     if thrown is None:
         raise UserError("history.not_in_trash", name=key[:80])
-    place = Path(home) / "runs" / thrown.name
-    if place.exists():
-        raise UserError("history.name_taken", name=thrown.name)
-    place.parent.mkdir(exist_ok=True)
+    folder = Path(home) / "runs"
+    folder.mkdir(exist_ok=True)
+    names = itertools.chain([thrown.name], (f"{thrown.name[:75]}-{number}" for number in itertools.count(2)))
+    place = next(folder / name for name in names if not (folder / name).exists())
     (trash_folder(home) / key).rename(place)
     return Run(place)
 

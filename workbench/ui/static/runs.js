@@ -155,19 +155,24 @@
         empty.textContent = t("empty_trash", { disk: bytes(disk_bytes) });
         list.replaceChildren(runs.length ? el("table", { class: "wb-list wb-still" }, el("tbody", {}, ...runs.map((run) => el("tr", {},
           el("td", { text: run.name }), el("td", { class: "wb-num", text: moment(run.thrown) }), el("td", { class: "wb-num", text: bytes(run.disk_bytes) }),
-          el("td", {}, link(t("restore"), () => run_(async () => { await ask("restore", { key: run.key }); })))))))
+          el("td", {}, link(t("restore"), () => run_(async () => {
+            const back = await ask("restore", { key: run.key });
+            if (back.run !== run.name) said.textContent = t("restored_as", { name: run.name, run: back.run });
+          })))))))
           : el("p", { class: "wb-soft", text: t("trash_empty") }));
       };
       const problem = el("p", { class: "wb-error", role: "alert", hidden: true });
+      const said = el("p", { class: "wb-soft", role: "status" });
       const run_ = async (action) => {
         problem.hidden = true;
+        said.textContent = "";
         try { await action(); await fill(); await this.poke(); }
         catch (error) { problem.textContent = error.message; problem.hidden = false; }
       };
       const empty = button("", () => { empty.hidden = true; sure.hidden = false; }, { id: "runs-empty-trash", class: "wb-button wb-danger" });
       const sure = el("span", { class: "wb-line", hidden: true }, el("span", { text: t("sure") }),
         button(t("for_good"), () => run_(() => ask("empty-trash", {})), { class: "wb-button wb-danger", id: "runs-empty-trash-sure" }), button(t("cancel"), () => { sure.hidden = true; empty.hidden = false; }));
-      const done = dialog({ title: t("trash"), body: [el("p", { class: "wb-soft", text: t("trash_help") }), list, problem, empty, sure] });
+      const done = dialog({ title: t("trash"), body: [el("p", { class: "wb-soft", text: t("trash_help") }), list, said, problem, empty, sure] });
       await fill();
       return done;
     }
