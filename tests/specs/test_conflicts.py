@@ -15,6 +15,14 @@ CASES = {
     ("packing_neftune", "training.neftune_noise_alpha"): {"data.packing": True, "training.neftune_noise_alpha": 5},
     ("blocks_virtual_prompt", "pretrain.blocks"): {"stage": "pretrain", "adapter.type": "prefix"},
     ("vocabulary_method", "vocabulary.tokens"): {"vocabulary.corpus": "texts.txt", "adapter.type": "oft"},
+    ("vocabulary_quantised", "vocabulary.tokens"): {"vocabulary.tokens": "aha", "model.quantization": "nf4"},
+    ("vocabulary_initial", "vocabulary.tokens"): {
+        "vocabulary.tokens": "aha", "adapter.init_lora_weights": "pissa"},
+    ("vocabulary_continued", "vocabulary.tokens"): {"vocabulary.tokens": "aha", "adapter.continue_from": "sft-1"},
+    ("dora_frozen", "adapter.use_dora"): {"adapter.use_dora": True, "adapter.lora_fa": True},
+    ("own_optimizer", "adapter.lora_fa"): {"adapter.lora_fa": True, "training.optim": "adafactor"},
+    ("stacked_quantised", "adapter.continue_as"): {
+        "adapter.continue_from": "sft-1", "adapter.continue_as": "stack", "model.quantization": "int8"},
     ("quantised_base", "adapter.type"): {"adapter.type": "full", "model.quantization": "nf4"},
     ("half_precision_base", "model.dtype"): {"adapter.type": "freeze", "model.dtype": "float16"},
     ("lm_head", "adapter.target_modules"): {"adapter.target_modules": "q_proj,lm_head"},
@@ -73,3 +81,8 @@ def test_the_default_spec_of_a_stage_has_no_clash(stage):
 def test_rules_name_knobs_that_there_are():
     known = {item.path for model in STAGES.values() for item in knobs(model)}
     assert [path for path in conflicts.involved() if path not in known] == []
+
+
+def test_a_knob_that_a_stage_does_not_ask_makes_no_clash_there():
+    left_over = {"data.packing": True, "adapter.type": "prefix"}  # of conversations, and out of sight
+    assert conflicts.find(parse({"stage": "pretrain", "pretrain.blocks": "rows"} | left_over)) == []

@@ -117,6 +117,8 @@ def test_stages_share_their_fields_and_one_field_chooses_between_them():
     updates = dict(zip(form.fields, form.fill({"stage": "pretrain", "adapter.type": "loha"}), strict=True))
     assert updates["stage"]["value"] == "pretrain"
     assert updates["pretrain.blocks"]["visible"] and not updates["identity.name"]["visible"]
+    of_answers = ("data.packing", "data.train_on", "data.template")  # a stage that learns whole texts ignores them
+    assert [(form.fields[path].visible, updates[path]["visible"]) for path in of_answers] == [(True, False)] * 3
     assert updates["adapter.rank_dropout"]["visible"] and not updates["adapter.use_dora"]["visible"]
 
 

@@ -19,7 +19,7 @@ _VIRTUAL_PROMPTS = ("prefix", "prompt", "p_tuning")
 _BASE_LEARNS = ("full", "freeze", "lisa")
 _LEARN_TOKENS = ("lora", "full", "lisa")
 _FOLLOWS_EVALUATION = ("reduce_lr_on_plateau", "greedy")
-_OWN_OPTIMIZERS = ("adamw_torch", "adamw_torch_fused", "adafactor", "sgd", "adagrad", "rmsprop")
+_REWRITES_BASE = ("pissa", "olora")
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,19 @@ def _no_evaluation(of: Values) -> bool:
     return not of("data.eval_fraction")
 
 
+def _packs(of: Values) -> bool:
+    """Whether rows are filled up: each stage has a knob of its own for it."""
+    return of("data.packing") if of("pretrain.blocks") is None else of("pretrain.blocks") == "packed"
+
+
+def _new_tokens(of: Values) -> bool:
+    return bool(str(of("vocabulary.tokens")).strip() or str(of("vocabulary.corpus")).strip())
+
+
+def _begins(of: Values, way: str) -> bool:
+    return bool(of("adapter.continue_from").strip()) and of("adapter.continue_as") == way
+
+
 def _lacks(of: Values, *names: str) -> bool:
     return not any(name in str(of("training.lr_scheduler_kwargs")) for name in names)
 
@@ -57,16 +70,22 @@ def _lacks(of: Values, *names: str) -> bool:
 RULES: tuple[Rule, ...] = (
     # -- data and method --------------------------------------------------------------------------------------------
     Rule("packing_virtual_prompt", "data.packing", ("adapter.type",),
-         lambda of: of("data.packing") and of("adapter.type") in _VIRTUAL_PROMPTS),
+         lambda of: _packs(of) and of("pretrain.blocks") is None and of("adapter.type") in _VIRTUAL_PROMPTS),
     Rule("packing_grouped", "training.train_sampling_strategy", ("data.packing",),
-         lambda of: of("data.packing") and of("training.train_sampling_strategy") == "group_by_length", refuses=False),
+         lambda of: _packs(of) and of("training.train_sampling_strategy") == "group_by_length", refuses=False),
     Rule("packing_neftune", "training.neftune_noise_alpha", ("data.packing",),
-         lambda of: of("data.packing") and of("training.neftune_noise_alpha") > 0, refuses=False),
+         lambda of: _packs(of) and of("training.neftune_noise_alpha") > 0, refuses=False),
     Rule("blocks_virtual_prompt", "pretrain.blocks", ("adapter.type",),
          lambda of: of("pretrain.blocks") == "packed" and of("adapter.type") in _VIRTUAL_PROMPTS),
     Rule("vocabulary_method", "vocabulary.tokens", ("adapter.type",),
-         lambda of: bool(str(of("vocabulary.tokens")).strip() or str(of("vocabulary.corpus")).strip())
-         and of("adapter.type") not in _LEARN_TOKENS),
+         lambda of: _new_tokens(of) and of("adapter.type") not in _LEARN_TOKENS),
+    Rule("vocabulary_quantised", "vocabulary.tokens", ("model.quantization",),
+         lambda of: _new_tokens(of) and of("model.quantization") != "none"),
+    Rule("vocabulary_initial", "vocabulary.tokens", ("adapter.type", "adapter.init_lora_weights"),
+         lambda of: _new_tokens(of) and of("adapter.type") == "lora"
+         and of("adapter.init_lora_weights") in _REWRITES_BASE),
+    Rule("vocabulary_continued", "vocabulary.tokens", ("adapter.continue_from", "adapter.continue_as"),
+         lambda of: _new_tokens(of) and _begins(of, "same")),
     # -- model and method -------------------------------------------------------------------------------------------
     Rule("quantised_base", "adapter.type", ("model.quantization",),
          lambda of: of("adapter.type") in _BASE_LEARNS and of("model.quantization") != "none"),
@@ -78,13 +97,20 @@ RULES: tuple[Rule, ...] = (
          lambda of: of("adapter.use_dora") and of("adapter.type") == "lora", refuses=False),
     Rule("dora_initial", "adapter.use_dora", ("adapter.type", "adapter.init_lora_weights"),
          lambda of: of("adapter.use_dora") and of("adapter.type") == "lora"
-         and of("adapter.init_lora_weights") in ("pissa", "olora", "loftq")),
+         and of("adapter.init_lora_weights") in (*_REWRITES_BASE, "loftq")),
+    Rule("dora_frozen", "adapter.use_dora", ("adapter.type", "adapter.lora_fa"),
+         lambda of: of("adapter.use_dora") and of("adapter.lora_fa") and of("adapter.type") == "lora"),
+    Rule("own_optimizer", "adapter.lora_fa", ("adapter.type", "training.optim", "adapter.loraplus_lr_ratio"),
+         lambda of: of("adapter.lora_fa") and of("adapter.type") == "lora"
+         and (of("training.optim") != "adamw_torch" or of("adapter.loraplus_lr_ratio") != 1.0), refuses=False),
     Rule("loftq_base", "adapter.init_lora_weights", ("adapter.type", "model.quantization"),
          lambda of: of("adapter.type") == "lora" and of("adapter.init_lora_weights") == "loftq"
          and of("model.quantization") != "nf4"),
     Rule("rewritten_base", "adapter.init_lora_weights", ("adapter.type", "model.quantization"),
-         lambda of: of("adapter.type") == "lora" and of("adapter.init_lora_weights") in ("pissa", "olora")
+         lambda of: of("adapter.type") == "lora" and of("adapter.init_lora_weights") in _REWRITES_BASE
          and of("model.quantization") != "none"),
+    Rule("stacked_quantised", "adapter.continue_as", ("adapter.continue_from", "model.quantization"),
+         lambda of: _begins(of, "stack") and of("model.quantization") != "none"),
     Rule("adalora_ranks", "adapter.init_r", ("adapter.type", "adapter.target_r"),
          lambda of: of("adapter.type") == "adalora" and of("adapter.init_r") <= of("adapter.target_r")),
     Rule("no_tokens", "adapter.token_indices", ("adapter.type",),

@@ -99,7 +99,8 @@ class Form:
 
     def visible(self, path: str, values: Mapping[str, Any]) -> bool:
         """Whether a field is shown, given the values by path."""
-        own = self.stages.get(values.get(_STAGE, self.stage), self.stages[self.stage])
+        values = {_STAGE: self.stage} | dict(values)
+        own = self.stages.get(values[_STAGE], self.stages[self.stage])
         return path == _STAGE or (path in own and self.knobs[path].shown(values))
 
     def fill(self, values: Mapping[str, Any]) -> list[Any]:
@@ -251,8 +252,8 @@ def _wire(form: Form) -> None:
             event(lambda *given, path=path: form.check_with_others(path, given), form.inputs, told, **quiet, **later)
         else:
             event(lambda value, path=path: form.check(path, value), component, component, **quiet, **later)
-    deciding = {item.when.partition("=")[0] for item in form.knobs.values() if item.when}
-    for path in sorted(deciding | ({_STAGE} & set(form.fields))):
+    deciding = {_STAGE, *(item.when.partition("=")[0] for item in form.knobs.values() if item.when)}
+    for path in sorted(deciding & set(form.fields)):
         # A change of the stage can show any field that not all of them have, and what depends on others in it.
         shown = [item for item in form.knobs.values() if path in (item.when.partition("=")[0], _decides(form, item))]
 
