@@ -101,6 +101,73 @@ def test_a_stop_word_ends_the_answer_and_never_shows_not_even_in_part(serve, mon
     assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == text[:place]
 
 
+def test_what_was_written_after_a_stop_word_is_neither_counted_nor_scored(serve, monkeypatch):
+    from workbench.chat import engine as module
+
+    client = serve()
+    request = ASK | {"max_tokens": 40, "temperature": 1.5, "seed": 5, "logprobs": True}
+    free = client.post("/v1/chat/completions", json=request).json()["choices"][0]
+    rows = free["logprobs"]["content"]
+    place, word = next((place, row["token"]) for place, row in enumerate(rows) if place > 3 and row["token"].isalpha())
+    for seconds in (0.0, 30.0):  # the word is looked for after every token, or once all are there
+        monkeypatch.setattr(module, "UPDATE_SECONDS", seconds)
+        answer = client.post("/v1/chat/completions", json=request | {"stop": word}).json()
+        content, scored = answer["choices"][0]["message"]["content"], answer["choices"][0]["logprobs"]["content"]
+        assert content == free["message"]["content"].partition(word)[0]
+        assert scored == rows[: len(scored)] and 0 < len(scored) <= place
+        assert answer["usage"]["completion_tokens"] == len(scored) + 1
+        asked = request | {"stop": word, "stream_options": {"include_usage": True}}
+        chunks = [json.loads(line) for line in events(client, **asked)[:-1]]
+        told = [row for chunk in chunks[:-1] for row in chunk["choices"][0].get("logprobs", {}).get("content", [])]
+        assert told == scored and chunks[-1]["usage"] == answer["usage"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_stops_its_answer(serve, monkeypatch, stream):
+    import asyncio
+
+    from workbench.chat.request import Delta
+
+    app, cancels, begun = serve().app, [], threading.Event()
+
+    def endless(*_, cancel, **__):
+        cancels.append(cancel)
+        begun.set()
+        for _ in range(500):
+            if cancel.wait(0.01):
+                break
+            yield Delta(0, "on and on")
+        yield Delta(0, "on and on", True, finish="cancelled")
+
+    monkeypatch.setattr(serve.engine, "compare", endless)
+    body = json.dumps(ASK | {"stream": stream}).encode()
+    told = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive():
+        if message := next(told, None):
+            return message
+        await asyncio.to_thread(begun.wait)
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        pass
+
+    scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": "POST",
+             "path": "/v1/chat/completions", "raw_path": b"", "query_string": b"", "root_path": "", "scheme": "http",
+             "headers": [], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}  # fmt: skip
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), 60))
+    assert [cancel.is_set() for cancel in cancels] == [True]
+
+
+def test_an_adapter_that_is_half_written_is_no_unknown_model(serve, make_run, model):
+    run = make_run("broken", model)
+    file = run / "adapter" / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    refused = serve().post("/v1/chat/completions", json=ASK | {"model": "broken"})
+    assert refused.status_code == 404
+    assert "adapter_model.safetensors is missing or cut off" in refused.json()["error"]["message"]
+
+
 def test_the_same_seed_gives_the_same_answer(serve):
     client = serve()
     request = ASK | {"temperature": 1.5, "seed": 7, "max_tokens": 20}

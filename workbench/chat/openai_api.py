@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +23,7 @@ from workbench.chat.engine import Delta, Engine
 from workbench.errors import UserError, WorkbenchError, nearest
 from workbench.specs.model import ModelSection
 
+AT_ONCE = 64  # requests that are being answered; more of them wait
 _ids = itertools.count(1)
 
 
@@ -54,7 +58,8 @@ class _Completion(BaseModel):
             "top_p": self.top_p or 1.0,
             "max_tokens": min(self.max_completion_tokens or self.max_tokens or 1024, 131_072),
             "seed": secrets.randbelow(2**32) if self.seed is None else abs(self.seed) % 2**53,
-            "logprobs": (self.top_logprobs or 0) if self.logprobs else -1,
+            # A stop word is found in the text; its tokens tell how many of them the answer has.
+            "logprobs": (self.top_logprobs or 0) if self.logprobs else 0 if self.stops() else -1,
         }
 
     def stops(self) -> list[str]:
@@ -70,6 +75,7 @@ def router(engine: Engine, *, api_key: str | None = None) -> APIRouter:
         if api_key and not secrets.compare_digest(given.encode(), api_key.encode()):
             raise _Refused(401, WorkbenchError("openai.bad_key"), "invalid_api_key")
 
+    room = CapacityLimiter(AT_ONCE)  # threads of their own: many clients must not take those that serve the page
     routes = APIRouter(prefix="/v1", route_class=_explaining_route(), dependencies=[Depends(authorised)])
 
     @routes.get("/models")
@@ -86,8 +92,6 @@ def router(engine: Engine, *, api_key: str | None = None) -> APIRouter:
 
     @routes.post("/chat/completions")
     async def completions(request: Request) -> Any:
-        from starlette.concurrency import run_in_threadpool
-
         try:
             asked = _Completion.model_validate_json(await request.body())
         except ValidationError as error:
@@ -96,12 +100,37 @@ def router(engine: Engine, *, api_key: str | None = None) -> APIRouter:
             raise _Refused(400, UserError("openai.bad_request", field=field, reason=first["msg"])) from None
         if asked.n not in (None, 1):
             raise _Refused(400, UserError("openai.one_answer", value=asked.n))
-        answer = await run_in_threadpool(_Answer, engine, asked)
+        answer = await to_thread.run_sync(_Answer, engine, asked, limiter=room)
         if asked.stream:
-            return StreamingResponse(answer.events(), media_type="text/event-stream")
-        return await run_in_threadpool(answer.whole)
+            return StreamingResponse(_streamed(answer, room), media_type="text/event-stream")
+        return await _whole(answer, request, room)
 
     return routes
+
+
+async def _streamed(answer: _Answer, room: CapacityLimiter) -> AsyncIterator[str]:
+    """A client that leaves stops its answer: nobody reads it, and others wait for the model."""
+    events = answer.events()
+    try:
+        while (event := await to_thread.run_sync(next, events, None, abandon_on_cancel=True, limiter=room)) is not None:
+            yield event
+    finally:
+        answer.stop()
+
+
+async def _whole(answer: _Answer, request: Request, room: CapacityLimiter) -> dict[str, Any]:
+    """Like _streamed: stopped when the client leaves."""
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            continue
+        answer.stop()
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await to_thread.run_sync(answer.whole, limiter=room)
+    finally:
+        watching.cancel()
 
 
 class _Refused(Exception):
@@ -183,8 +212,10 @@ class _Answer:
         name = "base" if asked.model == "embedded" else asked.model
         try:
             columns.check(engine.home, name, foreign=False)
-        except UserError:
-            raise _unknown(engine, asked.model) from None
+        except UserError as error:
+            if error.key == "adapters.unknown":
+                raise _unknown(engine, asked.model) from None
+            raise _Refused(404, error, "model_not_found") from None
         section = ModelSection(path=columns.base_of(engine.home, [name], foreign=False))
         self._cancel = threading.Event()
         self._tokenizer = engine.hub.tokenizer(section)
@@ -192,6 +223,9 @@ class _Answer:
             _messages(asked.messages), [name], asked.options(), section, cancel=self._cancel, tools=asked.tools
         )
         self._head = {"id": f"chatcmpl-{next(_ids)}", "created": int(time.time()), "model": asked.model}
+
+    def stop(self) -> None:
+        self._cancel.set()
 
     def whole(self) -> dict[str, Any]:
         for text, delta in self._texts():
@@ -201,7 +235,7 @@ class _Answer:
                 choice: dict[str, Any] = {"index": 0, "message": {"role": "assistant", "content": text}}
                 choice["finish_reason"] = _finish(delta)
                 if self._asked.logprobs:
-                    choice["logprobs"] = {"content": self._logprobs(delta, 0)}
+                    choice["logprobs"] = {"content": self._logprobs(delta, 0, len(delta.scored))}
                 return {"object": "chat.completion", **self._head, "choices": [choice], "usage": _usage(delta)}
         raise WorkbenchError("engine.closed")
 
@@ -216,8 +250,9 @@ class _Answer:
                 safe = len(text) if delta.done else max(sent, len(text) - self._held_back(text))
                 extra = {}
                 if self._asked.logprobs:
-                    extra["logprobs"] = {"content": self._logprobs(delta, scored)}
-                    scored = len(delta.scored)
+                    end = len(delta.scored) if delta.done else max(scored, self._tokens_of(delta, safe))
+                    extra["logprobs"] = {"content": self._logprobs(delta, scored, end)}
+                    scored = end
                 if safe > sent or extra:
                     yield self._chunk({"content": text[sent:safe]}, **extra)
                 sent = safe
@@ -233,14 +268,30 @@ class _Answer:
         yield "data: [DONE]\n\n"
 
     def _texts(self) -> Iterator[tuple[str, Delta]]:
-        """(text up to the first stop word, delta); a stop word that came up ends the answer."""
+        """(text up to the first stop word, delta); a stop word that came up ends the answer.
+
+        The model has written on by then: what came after the word is neither shown nor counted.
+        """
         for delta in self._deltas:
-            places = [place for word in self._stops if (place := delta.text.find(word)) >= 0]
-            text = delta.text[: min(places)] if places else delta.text
-            if places and not delta.done:
-                self._cancel.set()
-                continue  # the last delta follows at once
-            yield text, replace(delta, finish="stop") if places else delta
+            found = [(place, len(word)) for word in self._stops if (place := delta.text.find(word)) >= 0]
+            if not found:
+                yield delta.text, delta
+            elif not delta.done:
+                self._cancel.set()  # the last delta follows at once
+            else:
+                place, length = min(found)
+                tokens = self._tokens_of(delta, place + length)
+                scored = delta.scored[: self._tokens_of(delta, place)]
+                yield delta.text[:place], replace(delta, finish="stop", tokens=tokens, scored=scored)
+
+    def _tokens_of(self, delta: Delta, characters: int) -> int:
+        """How many first tokens it takes to write so many characters."""
+        ids = [score.token for score in delta.scored]
+
+        def written(count: int) -> int:
+            return len(self._tokenizer.decode(ids[:count], skip_special_tokens=True).lstrip())
+
+        return bisect_left(range(len(ids)), characters, key=written)
 
     def _held_back(self, text: str) -> int:
         """How many last characters may be the beginning of a stop word."""
@@ -251,9 +302,9 @@ class _Answer:
                     longest = max(longest, size)
         return longest
 
-    def _logprobs(self, delta: Delta, start: int) -> list[dict[str, Any]]:
+    def _logprobs(self, delta: Delta, start: int, end: int) -> list[dict[str, Any]]:
         rows = []
-        for score in delta.scored[start:]:
+        for score in delta.scored[start:end]:
             likeliest = [self._logprob(token, logprob) for token, logprob in score.likeliest]
             rows.append({**self._logprob(score.token, score.logprob), "top_logprobs": likeliest})
         return rows

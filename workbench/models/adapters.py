@@ -134,6 +134,9 @@ def _located_in_run(run: runs.Run, name: str) -> AdapterRef:
     refs = {ref.name: ref for ref in of_run(run)}
     if name in refs:
         return refs[name]
+    there = run.directory / name.partition("/")[2] if "/" in name else run.adapter_path
+    if (there / CONFIG).is_file():
+        raise UserError("adapters.half_written", path=name[:200], file=weights_file(there).name)
     if refs:
         raise UserError("adapters.not_yet", name=name, nearest=nearest(name, refs))
     raise UserError("adapters.nothing_yet", run=run.name, state=Word(f"states.{run.state()['state']}"))
