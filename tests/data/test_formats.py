@@ -121,6 +121,13 @@ CASES = [
                            "appropriately completes the request.\n\n### Instruction:\n甲\n\n### Response:",
                            "responses_and_scores": [
         {"response": "丙", "score": "3"}, {"response": "乙", "score": "9"}]}, pair()),
+    ("alpaca", {"instruction": "甲", "input": "", "output": "乙", "tools": json.dumps([TOOL])},
+     Conversation(TALK.messages, (TOOL,))),
+    ("query_response", {"query": "甲", "response": "乙", "tools": [TOOL]}, Conversation(TALK.messages, (TOOL,))),
+    ("hh_rlhf", {"chosen": "景" + HH + "乙", "rejected": "景" + HH + "丙"},
+     Preference((Message("system", "景"), *pair().prompt), pair().chosen, pair().rejected)),
+    ("ultrafeedback_binarized", {"system": "景", "prompt": [U], "chosen": [A], "rejected": [A | {"content": "丙"}]},
+     Preference((Message("system", "景"), *pair().prompt), pair().chosen, pair().rejected)),
     ("comparison_scores", {"user_input": "甲", "completion_a": "乙", "completion_b": "丙"}, pair()),
     ("hh_rlhf", {"chosen": HH + "乙", "rejected": HH + "丙"}, pair()),
     ("preference", {"prompt": "甲", "chosen": "乙", "rejected": "丙"}, pair()),
@@ -155,6 +162,8 @@ CASES = [
     ("raw_text", {"text": "甲乙"}, Text("甲乙")),
     ("raw_text", "甲乙", Text("甲乙")),
     ("prompt_completion", {"prompt": "甲", "completion": "乙"}, TALK),
+    ("prompt_completion", {"prompt": "甲", "completion": " 乙</s>\n"},
+     Conversation.of(("user", "甲"), ("assistant", " 乙</s>\n"))),
     ("prompt_completion", {"prompt": "[Round 0]\n问：甲\n答：乙\n[Round 1]\n问：丙\n答：", "completion": "丁"}, TWO),
     ("prompt_completion", {"prompt": "\n\nHuman: 甲\n\nAssistant:", "completion": " 乙"}, TALK),
     ("prompt_completion", {"prompt": "<|im_start|>system\n景<|im_end|>\n<|im_start|>user\n甲<|im_end|>\n"
@@ -219,6 +228,16 @@ BAD = [
     ("tokenized", {"input_ids": [1], "labels": [1]}),
     ("empty_text", {"text": "  "}),
     ("unknown_shape", {"foo": 1, "bar": 2}),
+    ("two_systems", {"system": "景", "messages": [{"role": "system", "content": "x"}, U, A]}),
+    ("two_systems",
+     {"system": "景", "prompt": [{"role": "system", "content": "x"}, U], "chosen": [A], "rejected": [A]}),
+    ("halves_differ", {"messages": [{"role": "user", "content": "新", "instruction": "旧", "input": "雨"}, A]}),
+    ("unsupported_part", {"messages": [U | {"images": ["a.png"]}, A]}),
+    ("tools_in_preference", {"messages": [U, A], "label": True, "tools": [TOOL]}),
+    ("tools_in_preference", {"instruction": "甲", "input": "", "output": "乙", "label": True, "tools": [TOOL]}),
+    ("tools_in_preference", {"prompt": [U], "chosen": [A], "rejected": [A], "tools": [TOOL]}),
+    ("tools_in_preference", {"prompt": "甲", "chosen": "乙", "rejected": "丙", "tools": json.dumps([TOOL])}),
+    ("two_in_a_row", {"messages": [U, A], "rejected_messages": [U | {"content": "别的"}, A]}),
 ]  # fmt: skip
 
 

@@ -221,6 +221,87 @@ def test_plain_text_is_a_row_a_line(write):
     assert loaded.report.kind == "text"
 
 
+def test_a_line_of_text_ends_at_a_line_break_and_nowhere_else(write):
+    kept = "一\f二\u2028三\x85四"
+    text = "\n".join([kept] * 3) + "\n" + "字" * 70_000 + kept
+    records = load(write("a.txt", text)).records
+    assert records == [Text(kept)] * 3 + [Text("字" * 70_000 + kept)]
+
+
+@pytest.mark.parametrize("end", ["", "]", "]}"])
+def test_a_list_of_rows_that_is_not_closed_says_so(write, end):
+    opened = load(write("a.json", '{"data": [' + lines(GOOD).replace("\n", ",\n") + end)).report
+    assert opened.rows_good == 2
+    assert [bad.reason.key for bad in opened.bad] == ([] if end else ["data.row.list_not_closed"])
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_second_list_of_rows_is_not_left_out_silently(write, indent):
+    report = load(write("a.json", json.dumps({"train": GOOD, "about": {"n": [1]}, "test": GOOD}, indent=indent))).report
+    assert (report.rows_good, [bad.reason.text() for bad in report.bad]) == (
+        2, ["a second list, “test”, is in this file, and it is not read; give it a file of its own"],
+    )  # fmt: skip
+    after = load(write("b.json", json.dumps({"data": GOOD}, indent=1) + "{}")).report
+    assert (after.rows_good, after.bad[0].reason.key) == (2, "data.row.behind_the_end")
+
+
+def test_lines_whose_first_is_long_and_holds_a_list_are_still_lines(write):
+    rows = [{"examples": [{"a": 1}]} | GOOD[0] | {"output": "长" * 9000}, *GOOD]
+    report = load(write("a.jsonl", lines(rows))).report
+    assert (report.container, report.rows_good, report.rows_bad) == ("jsonl", 3, 0)
+
+
+LONG_NUMBER = 123456789012345678901234
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".csv", ".parquet"])
+def test_integers_of_any_size_keep_their_digits(write, ending, tmp_path):
+    from workbench.data.convert import convert
+
+    call = {"type": "function", "function": {"name": "f", "arguments": {"id": LONG_NUMBER}}}
+    turns = [
+        {"role": "user", "content": "q"}, {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "r"}, {"role": "assistant", "content": "a"},
+    ]  # fmt: skip
+    rows = [{"messages": turns}] * 2
+    source = write("a" + (ending if ending in (".json", ".jsonl") else ".jsonl"),
+                   json.dumps(rows) if ending == ".json" else lines(rows))  # fmt: skip
+    convert(source, tmp_path / f"b{ending}", "canonical")
+    for path in (source, tmp_path / f"b{ending}"):
+        assert [record.to_row() for record in load(path).records] == rows
+
+
+@pytest.mark.parametrize("wrapping", ["lines", "array"])
+def test_a_number_that_nobody_can_read_costs_its_own_row(write, wrapping):
+    row = lines(GOOD[:1])[:-1] + f', "id": {"9" * 5000}' + "}"
+    text = f"{row}\n{lines(GOOD)}" if wrapping == "lines" else f"[{row},{json.dumps(GOOD)[1:]}"
+    report = load(write("a.json", text)).report
+    assert (report.rows_good, [(bad.row, bad.reason.key) for bad in report.bad]) == (
+        2, [(1, "data.row.too_many_digits")],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["hex", "rot13", "idna", "undefined", "a\0b"])
+def test_a_codec_that_is_none_of_text_is_refused_as_an_encoding(write, name):
+    with pytest.raises(UserError, match="There is no encoding"):
+        load(write("a.jsonl", lines(GOOD)), encoding=name)
+
+
+def test_utf_16_is_read_without_its_mark_when_it_is_asked_for(write):
+    for codec in ("utf-16-le", "utf-16-be", "utf-16"):
+        assert load(write("a.jsonl", lines(GOOD).encode(codec)), encoding="utf-16").records[1] == SECOND
+    assert load(write("a.jsonl", lines(GOOD).encode("utf-32-le")), encoding="utf-32").records[1] == SECOND
+
+
+def test_what_a_row_says_stays_on_this_machine(write):
+    secrets = ['{"instruction": "hush', '{"instruction": "a", "output": 5, "hush": 1}', '{"hush": 1}', '{"text": hush}',
+               '{"messages": [{"role": "hush", "content": "a"}]}', '{"query": "a", "response": "b", "history": "hush"}',
+               '["hush"]', '{"instruction": "a", "output": {"b": "hush"}}']  # fmt: skip
+    bad = load(write("a.jsonl", "\n".join(secrets))).report.bad
+    assert len(bad) == len(secrets) and sum("hush" in one.reason.text() for one in bad) >= 6
+    assert not any("hush" in one.reason.text("en", outside=True) for one in bad)
+
+
 def test_mixed_schemas_are_split(write):
     rows = [*GOOD, {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}]
     report = load(write("a.json", json.dumps(rows))).report

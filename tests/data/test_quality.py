@@ -40,7 +40,9 @@ EXPECTED = {
     "lima": (
         "alpaca_history", 400, 0, {"html_entity": 67, "edge_whitespace": 289, "very_long": 75},
     ),
-    "oaast_rm_zh": ("ranked_outputs", 200, 0, {"identical_pair": 3, "short_answer": 55}),
+    "oaast_rm_zh": (
+        "ranked_outputs", 200, 0, {"identical_pair": 3, "short_answer": 55, "answers_between_lost": 177},
+    ),
     "belle_eval": ("question_answer", 631, 369, {"no_break_space": 123, "literal_newline": 20}),
     "pclue": ("pclue", 705, 0, {"answer_not_in_choices": 32, "repeated_choices": 49, "short_answer": 527}),
     "hh_harmless": ("hh_rlhf", 283, 17, {}),

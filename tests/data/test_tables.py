@@ -73,6 +73,18 @@ def test_nested_columns_of_a_table_are_unfolded(write):
     assert load(write("a.csv", text)).records == [Feedback((Message("user", "a"),), (Message("assistant", "b"),), True)]
 
 
+def test_an_answer_that_is_json_stays_text(write):
+    loaded = load(write("a.csv", 'prompt,completion\nq,"{""label"": ""好""}"\nq,"[{""a"": 1}]"\nq,%s\n' % ("[" * 9999)))
+    said = [record.messages[1].content for record in loaded.records]
+    assert said == ['{"label": "好"}', '[{"a": 1}]', "[" * 9999]
+    pairs = load(write("b.csv", 'prompt,chosen,rejected\n"{""q"": 1}","{""a"": 1}","{""a"": 2}"\n')).records
+    assert pairs[0].prompt[0].content == '{"q": 1}' and pairs[0].rejected[0].content == '{"a": 2}'
+
+
+def test_excels_line_that_names_the_delimiter_is_no_header(write):
+    assert load(write("a.csv", "sep=;\ninstruction;output\na, b;N/A\n")).records == [TALK]
+
+
 def test_parquet_and_arrow_are_read(tmp_path):
     table = arrow.table({"question": ["a", "b", None], "answer": ["1", "", "x"], "id": [1, 2, 3]})
     parquet.write_table(table, tmp_path / "a.parquet")

@@ -300,6 +300,8 @@ def test_rows_without_anything_to_learn_stop_the_run_before_weights_load(new_run
     state = train(run, hub=NoWeights(Hub()))
     assert state["state"] == "failed"
     assert state["reason"].startswith("18 rows have nothing to learn: small.jsonl ")
+    assert re.match(r"18 rows have nothing to learn: small\.jsonl \d+ · ", state["outside"]["en"])
+    assert "“" not in state["outside"]["en"]  # what a row says is no word of a notice
     named = re.findall(r"nothing to learn: small\.jsonl (\d+) “", run.log_path.read_text(encoding="utf-8"))
     assert {int(row) for row in named} == set(range(1, 19))
     assert "data.max_length" in state["reason"]

@@ -15,6 +15,7 @@ _MARKS = (  # longest first: the UTF-32 mark begins with the UTF-16 one
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_NOWHERE = b"\xff+\\x~\x1b$Z+"  # broken in every encoding that gives ASCII bytes another meaning
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _FEW_PAIRS = 64  # statistics over fewer characters take Chinese for Korean or for another Chinese encoding
@@ -50,12 +51,31 @@ def detect(sample: bytes, *, whole: bool) -> str:
 
 
 def checked(name: str) -> str:
-    """The codec a user asked for. Raises UserError for one that Python does not know."""
+    """The codec a user asked for. Raises UserError for one that Python does not know, or that is none of text."""
     try:
         found = codecs.lookup(name).name
-    except LookupError:
-        raise UserError("data.unknown_encoding", value=name) from None
+        # `hex`, `rot13`, `idna` and the like are none of text.
+        codecs.getincrementaldecoder(found)(errors(found)).decode("{}\n".encode(found))
+    except (LookupError, ValueError):
+        raise UserError("data.unknown_encoding", value=name[:60]) from None
     return _SUPERSETS.get(found, found)
+
+
+def wanted(name: str, sample: bytes) -> str:
+    """`checked`, for a text that begins with sample: UTF-16 and UTF-32 have an order of bytes, marked or not."""
+    found = checked(name)
+    if found not in ("utf-16", "utf-32") or any(sample.startswith(mark) for mark, codec in _MARKS if codec == found):
+        return found
+    return (_unmarked_utf16(sample) if found == "utf-16" else None) or f"{found}-le"
+
+
+def errors(codec: str) -> str:
+    """How bytes that the codec does not have are read: kept as they are where a byte can be, else as U+FFFD."""
+    try:
+        _NOWHERE.decode(codec, "surrogateescape")
+    except UnicodeError:  # UTF-16, UTF-32, UTF-7: what is wrong there may be an ASCII byte
+        return "replace"
+    return "surrogateescape"
 
 
 def shown(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from workbench.data import encodings
 from workbench.data.rows import Row, RowError, shorten
 
 _WRAPPERS = ("data", "rows", "train", "examples", "items", "records", "dataset", "samples", "test", "validation")
@@ -17,6 +18,10 @@ _WRAPPER = re.compile(rf'"(?:{"|".join(_WRAPPERS)})"\s*:\s*\[\s*\{{')
 _CHUNK = 1 << 22
 _LARGEST_ROW = 1 << 28  # characters; a string that never ends would swallow the whole file otherwise
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# orjson makes a float of an integer of more than 64 bits. Twenty digits in a row have one at every twentieth place, so
+# that most lines are told from a twentieth of them.
+_DIGIT, _LONG = re.compile(r"[0-9]"), re.compile(r"[0-9]{20}")
+_BYTE_DIGIT, _BYTE_LONG = re.compile(rb"[0-9]"), re.compile(rb"[0-9]{20}")
 _SPACE = re.compile(r"[\s\ufeff]*")
 _DECODER = json.JSONDecoder()
 
@@ -31,20 +36,28 @@ def rows(file: BinaryIO, codec: str, start: str) -> tuple[str, Iterator[Row]]:
 def parse_line(text: str | bytes) -> Any:
     """One JSON value. Raises RowError that names the column, a cut-off end, or a lone surrogate."""
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
+        return _parse_slowly(text if isinstance(text, str) else text.decode()) if _holds_long(text) else value
     except orjson.JSONDecodeError:
         if isinstance(text, bytes):
             try:
                 text = text.decode()
             except UnicodeDecodeError as error:
                 if error.reason == "unexpected end of data":  # in the middle of a character: the line has no end
-                    raise RowError("cut_off", end=text[-40:].decode(errors="ignore")) from None
+                    raise RowError("cut_off", end=shorten(text[-40:].decode(errors="ignore"))) from None
                 raise RowError("not_utf8", column=error.start + 1) from None
         return _parse_slowly(text)
 
 
+def _holds_long(text: str | bytes) -> bool:
+    """Whether there may be an integer of more than 64 bits in it."""
+    if isinstance(text, bytes):
+        return _BYTE_DIGIT.search(text[19::20]) is not None and _BYTE_LONG.search(text) is not None
+    return _DIGIT.search(text[19::20]) is not None and _LONG.search(text) is not None
+
+
 def _parse_slowly(text: str) -> Any:
-    """The standard parser also takes NaN and tells the column of an error."""
+    """The standard parser also takes NaN and integers of any size, and tells the column of an error."""
     text = text.strip("\ufeff \t\r\n")
     try:
         value = json.loads(text)
@@ -52,6 +65,8 @@ def _parse_slowly(text: str) -> Any:
         raise _explain(text, error) from None
     except RecursionError:
         raise RowError("too_deep") from None
+    except ValueError:  # Python refuses to read more than 4,300 digits
+        raise RowError("too_many_digits") from None
     _refuse_surrogates(value)
     return value
 
@@ -84,6 +99,8 @@ def _is_lines(start: str) -> bool:
     try:
         json.loads(first)
     except ValueError:
+        if _wrapper(start) is not None:  # `{"data": [{…},` with a row a line
+            return False
         # A broken first line of many, or a pretty-printed object? The next line of lines begins like the first.
         return rest.lstrip()[:1] == start[:1] == "{" or start[:1] not in "{"
     return bool(rest.strip()) or _wrapper(first) is None
@@ -107,9 +124,11 @@ def _lines(file: BinaryIO, codec: str) -> Iterator[Row]:
             count += 1
             yield row_of_line(line, count, number)
             continue
+        count += 1
+        if _holds_long(line):
+            yield row_of_line(line, count, number)
         else:
-            count += 1
-        yield Row(count, number, value)
+            yield Row(count, number, value)
 
 
 def row_of_line(line: bytes | str, row: int, number: int) -> Row:
@@ -156,18 +175,26 @@ def _unwrap_single(rows: Iterator[Row]) -> Iterator[Row]:
 def _expand(value: Any, line: int | None) -> Iterator[Row]:
     """One JSON value that is the whole file: a list or table of rows, or one row."""
     table: Any = None
+    taken = ""
     if isinstance(value, list):
         table = value
     elif isinstance(value, dict):
         for key in _WRAPPERS:
-            inner = value.get(key)
-            if isinstance(inner, list) and inner and all(isinstance(item, dict) for item in inner):
-                table = inner
+            if _are_rows(value.get(key)):
+                table, taken = value[key], key
                 break
         else:
             table = _table_of(value)
-    for number, item in enumerate([value] if table is None else table, 1):
+    rows = [value] if table is None else table
+    for number, item in enumerate(rows, 1):
         yield Row(number, line, item)
+    for name in (name for name in value if taken and name != taken and _are_rows(value[name])):
+        yield Row(len(rows) + 1, line, None, RowError("another_list", name=shorten(name)))
+        break
+
+
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def _table_of(value: dict[str, Any]) -> list[Any] | None:
@@ -189,7 +216,7 @@ class _Text:
 
     def __init__(self, file: BinaryIO, codec: str) -> None:
         self._file = file
-        self._decoder = codecs.getincrementaldecoder(codec)("replace" if "utf-16" in codec else "surrogateescape")
+        self._decoder = codecs.getincrementaldecoder(codec)(encodings.errors(codec))
         self.buffer, self.ended, self.suspicious = "", False, False
         self._line, self._counted = 1, 0
         self.more()
@@ -243,11 +270,15 @@ def _values(text: _Text, *, wrapped: bool) -> Iterator[Row]:
     while True:
         at = _skip(text, at)
         if at < 0:
+            if inside:
+                yield Row(count + 1, text.line_at(len(text.buffer)), None, RowError("list_not_closed"))
             break
         mark = text.buffer[at]
         if mark in "[,]" and not (mark == "[" and inside):
             if mark == "]" and wrapped:
-                break  # what follows the wrapped list describes it
+                if (unread := _behind(text, at + 1)) is not None:
+                    yield Row(count + 1, text.line_at(unread[0]), None, unread[1], text.buffer[unread[0] :][:4000])
+                break
             inside = mark != "]" if mark != "," else inside
             at += 1
             continue
@@ -315,6 +346,8 @@ def _decode(text: _Text, at: int) -> tuple[Any, int]:
             raise _Broken(error.pos, RowError("not_json", column=error.colno, near=near)) from None
         except RecursionError:
             raise _Broken(at, RowError("too_deep")) from None
+        except ValueError:
+            raise _Broken(at, RowError("too_many_digits")) from None
 
 
 _NEXT = re.compile(r"(?:\}|\n)\s*,?\s*(?=\{)")
@@ -333,6 +366,30 @@ def _resume(text: _Text, position: int, known: frozenset[str]) -> int:
         position = max(position, len(text.buffer) - 1024)
         if not text.more():
             return -1
+
+
+_NAME = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*)"\s*:\s*')
+_OBJECTS = re.compile(r"\[\s*\{")
+
+
+def _behind(text: _Text, at: int) -> tuple[int, RowError] | None:
+    """Where rows stand behind the wrapped list that are not read, and why; None where the rest only tells of it."""
+    while (at := _skip(text, at)) >= 0:
+        text.drop(at)
+        text.more()
+        if text.buffer[0] == "}":
+            after = _skip(text, 1)
+            return None if after < 0 else (after, RowError("behind_the_end"))
+        match = _NAME.match(text.buffer)
+        if match is None:
+            return 0, RowError("behind_the_end")
+        if _OBJECTS.match(text.buffer, match.end()):
+            return 0, RowError("another_list", name=shorten(match[1]))
+        try:
+            _, at = _decode(text, match.end())
+        except _Broken as broken:
+            return 0, broken.reason
+    return None
 
 
 def _enter_wrapper(text: _Text) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from workbench.data import encodings
 from workbench.data.json_reader import row_of_line
 from workbench.data.row_set import RowSet
 from workbench.data.rows import Row
@@ -92,7 +93,7 @@ class LineIndex:
     def _row(self, text: bytes, row: int, line: int) -> Row:
         if self.codec in ("utf-8", "utf-8-sig"):
             return row_of_line(text, row, line)
-        return row_of_line(text.decode(self.codec, "surrogateescape"), row, line)
+        return row_of_line(text.decode(self.codec, encodings.errors(self.codec)), row, line)
 
     def search(self, needle: str, tell: Callable[[float, int], None] = lambda fraction, found: None) -> RowSet:
         """The rows in whose texts the needle stands, capitals aside; `tell` may raise to end it.

@@ -10,12 +10,13 @@ from typing import Any
 
 from workbench.data import formats, hubs
 from workbench.data import repairs as mend
+from workbench.data.formats import turns
 from workbench.data.formats.schema import Schema
 from workbench.data.json_reader import parse_line
 from workbench.data.readers import read_rows
 from workbench.data.records import Record
 from workbench.data.report import Report
-from workbench.data.rows import Row, RowError, Rows
+from workbench.data.rows import Row, RowError, Rows, shorten
 from workbench.errors import UserError
 
 
@@ -38,9 +39,6 @@ class Loaded:
     records: list[Record]
     rows: list[int]
     report: Report
-
-
-_MEDIA = frozenset(("image", "images", "audio", "audios", "video", "videos"))
 
 
 class Scan:
@@ -96,7 +94,7 @@ class Scan:
             if schema.gathers:
                 gathered.setdefault(schema.slug, (schema, []))[1].append((raw.row, raw.line, value))
                 continue
-            if not mapped and type(value) is dict and not _MEDIA.isdisjoint(value) and (column := _media(value)):
+            if not mapped and type(value) is dict and (column := turns.media_of(value)):
                 yield self._bad(raw, RowError("media_column", column=column), schema.slug)
                 continue
             try:
@@ -191,15 +189,10 @@ def _fitting(forced: tuple[Schema, ...], value: Any) -> Schema | None:
     return None
 
 
-def _media(value: Any) -> str | None:
-    """The column of a row that holds pictures or sound, which text alone would silently do without."""
-    return next((name for name in value if name in _MEDIA and value[name]), None)
-
-
 def _unknown(value: Any) -> RowError:
     if isinstance(value, Mapping):
         names = ", ".join(str(name) for name in list(value)[:12])
-        return RowError("unknown_shape", columns=names[:200] or "-")
+        return RowError("unknown_shape", columns=shorten(names or "-", 200))
     return RowError("not_an_object", type=type(value).__name__)
 
 

@@ -49,7 +49,7 @@ def schema_of(mapping: Mapping[str, str]) -> Schema:
 def _convert(row: RawRow, mapping: Mapping[str, str]) -> Record:
     missing = [column for role, column in mapping.items() if column not in row and role not in ("system", "history")]
     if missing:
-        raise RowError("no_column", column=missing[0], columns=", ".join(str(name) for name in list(row)[:12]))
+        raise RowError("no_column", column=missing[0], columns=shorten(", ".join(map(str, list(row)[:12])), 200))
     named = {role: row.get(column) for role, column in mapping.items()}
     if "text" in mapping:
         content = turns.text(named, "text")

@@ -21,6 +21,7 @@ LANGUAGES_SAMPLED = 2000
 _MOST_TURNS = 20  # of the picture
 _SHORT = 2  # characters; a yes or a letter can be right, many of them are worth a look
 _LONG = 8000
+_RANKED = ("output", "responses_and_scores", "completions")  # columns that may list more answers than a pair has
 _BIAS_PAIRS, _BIAS_SHARE = 20, 0.75  # pairs needed, and share of longer chosen answers from which length decides
 
 
@@ -123,6 +124,8 @@ class Watch:
         suspicious = suspects.find(rejected)
         for code in suspicious:
             self.note(code, row)
+        if isinstance(value, Mapping) and any(_many(value.get(column)) for column in _RANKED):
+            self.note("answers_between_lost", row)
         if answer == rejected:
             self.note("identical_pair", row)
         elif isinstance(value, Mapping) and value.get("score_chosen", 0) == value.get("score_rejected", 1):
@@ -173,6 +176,10 @@ class Watch:
             "languages_sampled": min(len(self._row), LANGUAGES_SAMPLED),
             "histograms": {"turns": _counted(turns), "characters": lengths.histogram()},
         }
+
+
+def _many(answers: Any) -> bool:
+    return isinstance(answers, list) and len(answers) > 2
 
 
 def _counted(column: Counts) -> list[dict[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from workbench.data import encodings
-from workbench.data.rows import Row, RowError, Rows
+from workbench.data.rows import Row, RowError, Rows, shorten
 from workbench.errors import UserError
 
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -118,7 +119,7 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
         return Rows(iter([Row(1, None, None, RowError(key, kind=foreign))]), "", foreign)
     if (medium := next((kind for at, mark, kind in _BINARY if head[at:].startswith(mark)), None)) is not None:
         return Rows(iter([Row(1, None, None, RowError("medium", kind=medium))]), "", medium.lower())
-    codec = encodings.checked(encoding) if encoding else encodings.detect(head, whole=whole)
+    codec = encodings.wanted(encoding, head) if encoding else encodings.detect(head, whole=whole)
     try:
         start = head[:8192].decode(codec, errors="replace").lstrip("\ufeff \t\r\n\0")
     except UnicodeError:  # UTF-16 whose sample ends inside a pair
@@ -132,7 +133,7 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
 
     name = encodings.shown(codec)
     if start[:1] == "<" and _is_html(start):
-        return Rows(iter([Row(1, 1, None, RowError("html", start=start[:60]))]), name, "html")
+        return Rows(iter([Row(1, 1, None, RowError("html", start=shorten(start)))]), name, "html")
     if ending in _TABLES or (ending not in (".json", ".jsonl", ".ndjson", ".txt") and _looks_like_table(start)):
         from workbench.data import table_reader
 
@@ -144,6 +145,9 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
             from workbench.data import text_reader
 
             return finish("txt", text_reader.rows(rest, codec))
+        if "\n" not in start:  # lines, or one object, whose first line is long
+            with contextlib.suppress(UnicodeError):
+                start = head.decode(codec, errors="replace").lstrip("\ufeff \t\r\n\0")
         return finish(*json_reader.rows(rest, codec, start))
     from workbench.data import text_reader
 

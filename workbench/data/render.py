@@ -9,7 +9,7 @@ from typing import Any
 
 from workbench.data import styles
 from workbench.data.records import Conversation, Feedback, Message, Preference, Record, Text
-from workbench.errors import NoTrainableTokens, UserError
+from workbench.errors import NoTrainableTokens, Quoted, UserError
 
 IGNORED = -100  # the label that takes no loss, as torch's cross_entropy ignores it
 _BATCH = 256  # rows tokenized in one call: the tokenizer's own threads and overhead want company
@@ -199,7 +199,7 @@ def _paint(
             **_specials(tokenizer),
         )
     except (TemplateError, TypeError, ValueError, KeyError) as error:
-        return UserError("data.template_refused", why=error)
+        return UserError("data.template_refused", why=Quoted(str(error), type(error).__name__))
     if train_on == "everything":
         return texts[0], [(0, len(texts[0]), 1.0)]
     if train_on == "last_answer":  # the style's last span is the last answer's, whether it marks all or one

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.errors import UserError
+from workbench.errors import Quoted, UserError
 
 
 class RowError(UserError):
@@ -68,8 +68,8 @@ def telling(rows: Rows, tell: Callable[[float | None, int], None]) -> Rows:
     return rows
 
 
-def shorten(value: object, limit: int = 60) -> str:
-    """A value as an error message shows it: one line, not longer than limit."""
+def shorten(value: object, limit: int = 60) -> Quoted:
+    """A value of a row as an error message shows it: one line, not longer than limit, and on this machine only."""
     text = value if isinstance(value, str) else repr(value)
     text = " ".join(text[: limit * 4].split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return Quoted(text if len(text) <= limit else text[: limit - 1] + "…", "…")

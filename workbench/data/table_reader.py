@@ -7,12 +7,14 @@ import csv
 import io
 import json
 import math
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from workbench.data import encodings
 from workbench.data.rows import Row, RowError
 
 _ALIASES = {
@@ -37,7 +39,11 @@ _NESTED = {
     "messages", "conversations", "conversation", "history", "tools", "chosen", "rejected", "prompt", "completion",
     "preferred_output", "non_preferred_output", "instances", "replies", "answer_choices", "chat",
 }  # fmt: skip
+# Of these, columns that as often hold text; an answer that is itself JSON is text.
+_EITHER = {"prompt", "completion", "chosen", "rejected"}
+_TURNS = ({"role", "content"}, {"from", "value"}, {"role", "text"})
 _DELIMITERS = ",;\t|"
+_TOLD = re.compile(r'"?sep=(.)"?\s*')
 _LONGEST_RECORD = 1 << 24  # characters; a quote that never closes would swallow the rest of the file
 csv.field_size_limit(min(sys.maxsize, _LONGEST_RECORD * 2))
 
@@ -78,11 +84,13 @@ def _delimiter(first: str, ending: str) -> str:
 
 def text_rows(file: BinaryIO, codec: str, ending: str) -> Iterator[Row]:
     """Delimited text. A record with a broken quote is bad from its first line; reading goes on at the next line."""
-    text = io.TextIOWrapper(file, codec, "replace" if "utf-16" in codec else "surrogateescape", newline="")
+    text = io.TextIOWrapper(file, codec, encodings.errors(codec), newline="")
     lines = _Lines(text)
     header: list[str] | None = None
     count = 0
-    delimiter = _delimiter(lines.peek(), ending)
+    if told := _TOLD.fullmatch(lines.peek()):  # Excel's first line that names the delimiter
+        next(lines)
+    delimiter = told[1] if told else _delimiter(lines.peek(), ending)
     for cells, line, source in _records(lines, delimiter):
         if header is None and not isinstance(cells, RowError):
             header = _header(cells)
@@ -191,15 +199,19 @@ def _cell(name: str, value: Any) -> Any:
     if name in _NESTED or (name == "input" and value.startswith('{"messages"')):  # OpenAI's preference rows
         try:
             inner = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
-        if isinstance(inner, (list, dict)) and (name in ("history", "tools", "chat") or _holds_objects(inner)):
+        if name in ("history", "tools", "chat") or _holds_objects(inner, _TURNS if name in _EITHER else ()):
             return inner
     return value
 
 
-def _holds_objects(value: Any) -> bool:
-    return isinstance(value, dict) or (bool(value) and all(isinstance(item, dict) for item in value))
+def _holds_objects(value: Any, shapes: Sequence[set[str]]) -> bool:
+    """Whether it is an object or a list of objects, each with the keys of one of the shapes."""
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(
+        isinstance(item, dict) and (not shapes or any(keys <= item.keys() for keys in shapes)) for item in items
+    )
 
 
 def binary_rows(kind: str, path: Path, file: BinaryIO, head: bytes) -> Iterator[Row]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from workbench.data import encodings
 from workbench.data.rows import Row, RowError
 
 # Rendered dialogues span lines; any other text is a row a line, as in pretraining sets.
@@ -19,14 +20,15 @@ _CONVERSATION_START = re.compile(
 
 
 def rows(file: BinaryIO, codec: str) -> Iterator[Row]:
-    text = io.TextIOWrapper(file, codec, errors="surrogateescape" if "utf-16" not in codec else "replace")
+    text = io.TextIOWrapper(file, codec, encodings.errors(codec))
     first = text.read(1 << 16)
     if _DIALOGUE.search(first):
         yield from _dialogues(first + text.read())
         return
     count, number, pending = 0, 0, ""
     for part in (first, text):
-        for line in part.splitlines(keepends=True) if isinstance(part, str) else part:
+        # Not str.splitlines: a form feed or U+2028 is part of a line's text, and the rest of the file is read so too.
+        for line in re.findall(r"[^\n]*\n|[^\n]+", part) if isinstance(part, str) else part:
             line = pending + line
             if part is first and not line.endswith("\n"):
                 pending = line  # the sample ended inside this line

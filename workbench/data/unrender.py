@@ -155,10 +155,10 @@ def _ends_with_control(text: str) -> bool:
 
 def human_assistant(text: str) -> list[Message]:
     """hh-rlhf's `\\n\\nHuman: …\\n\\nAssistant: …`; a name inside a paragraph is no mark."""
-    parts = re.split(r"(?:^|\n\n)(Human|Assistant):", text)
-    return [
+    lead, *parts = re.split(r"(?:^|\n\n)(Human|Assistant):", text)
+    return ([Message("system", lead.strip())] if lead.strip() else []) + [
         Message("user" if speaker == "Human" else "assistant", content.strip())
-        for speaker, content in zip(parts[1::2], parts[2::2], strict=True)
+        for speaker, content in zip(parts[::2], parts[1::2], strict=True)
     ]
 
 

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import orjson
 
+from workbench.data.json_reader import parse_line
 from workbench.errors import UserError
 
 CONTAINERS = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
@@ -174,6 +175,6 @@ def _spooled(rows: Iterable[RawRow]) -> Iterator[tuple[list[str], dict[str, set[
 
         def again() -> Iterator[dict[str, Any]]:
             file.seek(0)
-            return (orjson.loads(line) for line in file)
+            return (parse_line(line) for line in file)
 
         yield list(columns), columns, again

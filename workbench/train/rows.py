@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.records import Record, record_from_row
-from workbench.errors import NoTrainableTokens, UserError
+from workbench.errors import NoTrainableTokens, Quoted, UserError
 from workbench.runs import Run
 from workbench.specs import Spec
 
@@ -84,9 +84,12 @@ def render_all(
             rendered.append(result)
     if empty:
         named = _named(empty, spec, home)
-        for line in named:
+        lines = [f"{place} {beginning}".strip() for place, beginning in named]
+        for line in lines:
             log(f"nothing to learn: {line}")
-        shown = " · ".join(named[:_SHOWN]) + (" …" if len(empty) > _SHOWN else "")
+        more = " …" if len(empty) > _SHOWN else ""
+        where = " · ".join(place or "–" for place, _ in named[:_SHOWN])
+        shown = Quoted(" · ".join(lines[:_SHOWN]) + more, where + more)
         raise UserError("train.nothing_to_learn", count=len(empty), rows=shown, why=why)
     for line in refused[:_SHOWN]:
         log(f"row left out: {line}")
@@ -100,13 +103,13 @@ def render_all(
     return rendered
 
 
-def _named(records: list[Record], spec: Spec, home: Path | None) -> list[str]:
-    """Each row as its file, its number there, and how it begins."""
+def _named(records: list[Record], spec: Spec, home: Path | None) -> list[tuple[str, str]]:
+    """Of each row its file with its number there ("" where that is unknown), and how it begins."""
     from workbench.data.mix import places
 
     records = records[:_NAMED]
     found = places(spec, home, records) if home is not None else [""] * len(records)
-    return [f"{place} {_beginning(record)}".strip() for place, record in zip(found, records, strict=True)]
+    return [(place, _beginning(record)) for place, record in zip(found, records, strict=True)]
 
 
 def _beginning(record: Record, length: int = 40) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import notices
-from workbench.errors import WorkbenchError
+from workbench.errors import Quoted, WorkbenchError
 from workbench.locales import LANGUAGES
 from workbench.memory.device import chosen
 from workbench.models import abilities
@@ -261,7 +261,7 @@ def _explained(error: Exception, run: Run) -> WorkbenchError:
     if memory_retry.is_out_of_memory(error):  # outside of the steps
         return WorkbenchError("train.no_memory", step=_last_step(run))
     lines = str(error).strip().splitlines() or [""]
-    return WorkbenchError("train.defect", kind=type(error).__name__, text=lines[0][:300])
+    return WorkbenchError("train.defect", kind=type(error).__name__, text=Quoted(lines[0][:300], "…"))
 
 
 def _last_step(run: Run) -> int:

@@ -23,7 +23,8 @@ def _convert(row: RawRow) -> Conversation:
             *_history(row),
             turns.user(turns.text(row, "instruction"), turns.text(row, "input")),
             turns.answer(row, column),
-        )
+        ),
+        turns.tools(row.get("tools")),
     )
 
 

@@ -33,6 +33,7 @@ def _is_judged(row: RawRow) -> bool:
 
 
 def _convert_plain(row: RawRow) -> Feedback:
+    turns.refuse_tools(row)
     label = label_of(_label(row))
     if label is None:
         raise RowError("bad_label", value=shorten(_label(row)))
@@ -46,6 +47,7 @@ def _convert_plain(row: RawRow) -> Feedback:
 
 
 def _convert(row: RawRow) -> Feedback:
+    turns.refuse_tools(row)
     label = label_of(_label(row))
     if label is None:
         raise RowError("bad_label", value=shorten(_label(row)))

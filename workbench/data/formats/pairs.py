@@ -18,7 +18,8 @@ def _pair(row: RawRow) -> Conversation:
     answer = first_column(row, _ANSWERS[question])
     asked = turns.user(turns.text(row, question))
     past = turns.history(row.get("history"))
-    return turns.conversation([*turns.system(row), *past, asked, turns.answer(row, answer)])
+    said = [*turns.system(row), *past, asked, turns.answer(row, answer)]
+    return turns.conversation(said, turns.tools(row.get("tools")))
 
 
 def _dolly(row: RawRow) -> Conversation:

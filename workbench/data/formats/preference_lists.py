@@ -9,10 +9,11 @@ from workbench.data.rows import RowError
 
 
 def _convert(row: RawRow) -> Preference:
+    turns.refuse_tools(row)
     chosen, rejected = turns.messages(row["chosen"]), turns.messages(row["rejected"])
     prompt = row.get("prompt")
     if isinstance(prompt, list):
-        return pair(turns.messages(prompt), chosen, rejected)
+        return pair(turns.messages(prompt, lead=turns.system(row)), chosen, rejected)
     if isinstance(prompt, str) and prompt and not _shared(chosen, rejected):
         return pair((*turns.system(row), Message("user", prompt)), chosen, rejected)
     return whole(row, chosen, rejected)
@@ -21,7 +22,7 @@ def _convert(row: RawRow) -> Preference:
 def whole(row: RawRow, chosen: Sequence[Message], rejected: Sequence[Message]) -> Preference:
     """A preference of two whole dialogues: what they share is the prompt."""
     shared = _shared(chosen, rejected)
-    return pair((*turns.system(row), *shared), chosen[len(shared) :], rejected[len(shared) :])
+    return pair(turns.after(turns.system(row), shared), chosen[len(shared) :], rejected[len(shared) :])
 
 
 def _shared(chosen: Sequence[Message], rejected: Sequence[Message]) -> tuple[Message, ...]:

@@ -15,6 +15,7 @@ _QUESTIONS = ("prompt", "instruction", "question", "query", "input")
 
 def _asked(row: RawRow) -> list[Message]:
     """system, history and question of a row with plain columns."""
+    turns.refuse_tools(row)
     question = first_column(row, _QUESTIONS)
     asked = turns.text(row, question)
     if found := unrender.prompt(asked, strict=True):
@@ -60,13 +61,8 @@ def _hh(row: RawRow) -> Preference:
 # -- LLaMA-Factory, OpenAI, swift: one dialogue and two continuations -------------------------------------------------
 
 
-def _no_tools(row: RawRow) -> None:
-    if turns.tools(row.get("tools")):
-        raise RowError("tools_in_preference")
-
-
 def _llamafactory(row: RawRow) -> Preference:
-    _no_tools(row)
+    turns.refuse_tools(row)
     if "chosen_messages" in row:
         sides = [turns.messages(row[side]) for side in ("chosen_messages", "rejected_messages")]
         return pair(_dialogue(row), *sides) if "messages" in row or "conversations" in row else whole(row, *sides)
@@ -95,18 +91,20 @@ def _openai(row: RawRow) -> Preference:
     given = row["input"]
     if not isinstance(given, Mapping):
         raise RowError("not_a_list", value=shorten(given))
-    _no_tools(given)
+    turns.refuse_tools(given)
     sides = [turns.messages(row[side]) for side in ("preferred_output", "non_preferred_output")]
     return pair(turns.messages(given.get("messages")), *sides)
 
 
 def _swift(row: RawRow) -> Preference:
-    _no_tools(row)
+    turns.refuse_tools(row)
     found = _dialogue(row)
     turns.check_order(found)
     given = row.get("rejected_response", row.get("rejected_messages"))
     rejected = turns.messages(given) if isinstance(given, list) else (turns.answer(row, "rejected_response"),)
-    return pair(found[:-1], found[-1:], rejected[-1:] if len(rejected) > 1 else rejected)
+    if rejected[: len(found) - 1] == found[:-1]:  # the dialogue is repeated in it
+        rejected = rejected[len(found) - 1 :]
+    return pair(found[:-1], found[-1:], rejected)
 
 
 # -- ranks, scores, labels --------------------------------------------------------------------------------------------

@@ -13,15 +13,14 @@ def _prompt_completion(row: RawRow) -> Conversation:
         completion = row["completion"]
         answered = turns.messages(completion) if isinstance(completion, list) else (turns.answer(row, "completion"),)
         return turns.conversation((*asked, *answered), turns.tools(row.get("tools")))
-    answer = unrender.completion(turns.answer(row, "completion").content)
-    if not answer.strip():
-        turns.answer({"completion": ""}, "completion")
+    answer = turns.answer(row, "completion").content
     found = unrender.prompt(turns.text(row, "prompt"))
-    answer = answer.strip() if found else answer  # the space before an answer is the style's
+    if found:  # the space before an answer and the end token behind it are the style's; of a plain prompt all is text
+        answer = turns.answer({"completion": unrender.completion(answer).strip()}, "completion").content
     past = turns.history(row.get("history"))
     asked = found or (*past, turns.user(turns.text(row, "prompt")))
     lead = turns.system(row) if asked[0].role != "system" else []
-    return turns.conversation((*lead, *asked, turns.Message("assistant", answer)))
+    return turns.conversation((*lead, *asked, turns.Message("assistant", answer)), turns.tools(row.get("tools")))
 
 
 def _text(style: str) -> Schema:

@@ -18,6 +18,7 @@ _ROLES: dict[str, Role | str] = {
     "ipython": "tool",
     "function_call": "call", "tool_call": "call",
 }  # fmt: skip
+_MEDIA = frozenset(("image", "images", "audio", "audios", "video", "videos"))
 TOOL_ROLES = frozenset(role for role, meaning in _ROLES.items() if meaning in ("tool", "call"))
 
 
@@ -114,18 +115,39 @@ def message(
     if role == "call":
         return Message("assistant", "", tool_calls=tool_calls(content or row.get(content_key), index),
                        weight=_weight(row, index))  # fmt: skip
+    if medium := media_of(row):
+        raise RowError("unsupported_part", index=index, part=medium)
     calls = row.get("tool_calls") or ([{"function": row["function_call"]}] if row.get("function_call") else None)
+    halves = _halves(row, content, index) if role == "user" and "input" in row else (None, None)
     return Message(
         role=role,  # type: ignore[arg-type]
         content=content,
-        instruction=row.get("instruction") if isinstance(row.get("instruction"), str) else None,
-        input=row.get("input") if isinstance(row.get("input"), str) else None,
+        instruction=halves[0],
+        input=halves[1],
         weight=_weight(row, index),
         reasoning=reasoning if isinstance(reasoning, str) and reasoning else None,
         tool_calls=tool_calls(calls, index) if calls else None,
         tool_call_id=row.get("tool_call_id") if isinstance(row.get("tool_call_id"), str) else None,
         name=row.get("name") if isinstance(row.get("name"), str) else None,
     )
+
+
+def _halves(row: Mapping[str, Any], content: str, index: int) -> tuple[str | None, str | None]:
+    """instruction and input of a question joined from them. Raises RowError where the question says something else:
+    styles with a place for the input would train what nobody sees."""
+    instruction, given = row.get("instruction"), row["input"]
+    if not isinstance(instruction, str) or not isinstance(given, str):
+        return None, None
+    if content != user(instruction, given).content:
+        raise RowError("halves_differ", index=index)
+    return instruction, given
+
+
+def media_of(row: Mapping[str, Any]) -> str | None:
+    """The column of a row or message that holds pictures or sound, which text alone would silently do without."""
+    if _MEDIA.isdisjoint(row):
+        return None
+    return next((name for name in row if name in _MEDIA and row[name]), None)
 
 
 def _weight(row: Mapping[str, Any], index: int) -> float | None:
@@ -173,6 +195,12 @@ def tools(value: Any) -> tuple[dict[str, Any], ...] | None:
     return tuple(value)
 
 
+def refuse_tools(row: Mapping[str, Any]) -> None:
+    """For kinds of record that have no place for them."""
+    if tools(row.get("tools")):
+        raise RowError("tools_in_preference")
+
+
 def _json(value: str, index: int) -> Any:
     try:
         return json.loads(value)
@@ -187,8 +215,15 @@ def messages(
     if not isinstance(rows, (list, tuple)):
         raise RowError("not_a_list", value=shorten(rows))
     turns = [message(row, index, role_key=role_key, content_key=content_key) for index, row in enumerate(rows, 1)]
+    return after(lead, turns)
+
+
+def after(lead: Sequence[Message], turns: Sequence[Message]) -> tuple[Message, ...]:
+    """A dialogue behind a system turn from a column of its own, which the dialogue may begin with itself."""
     if lead and turns and turns[0].role == "system":
-        lead = ()  # the row says it twice; its own first turn is the nearer one
+        if turns[0].content != lead[0].content:
+            raise RowError("two_systems")
+        lead = ()
     return (*lead, *turns)
 
 
