@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 WORDS = re.compile(r"\w+")
@@ -44,6 +44,8 @@ _KEY = re.compile(
 _SHINGLE = 3
 _SIMILAR = 0.8  # Jaccard over character 3-grams
 _PERMUTATIONS = 128
+_CANDIDATES = 64  # rows made from one pattern are all alike: each with each would take minutes
+_GRAMS_KEPT = 512
 _FACTOR = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio: neighbours come far apart
 
 
@@ -138,6 +140,8 @@ def near_duplicates(texts: Sequence[tuple[int, str]]) -> list[int]:
 
     # 16 bands of 8: a pair at the threshold is met 19 times of 20, one at 0.9 always; unlike texts hardly ever.
     index = RMinHashLSH(threshold=_SIMILAR, num_perm=_PERMUTATIONS, num_bands=_PERMUTATIONS // 8)
+    # All texts' grams would take dozens of megabytes; those of the first candidates are asked for again and again.
+    grams_of = lru_cache(_GRAMS_KEPT)(lambda place: _grams(texts[place][1]))
     found: list[int] = []
     for at, (row, text) in enumerate(texts):
         grams = _grams(text)
@@ -145,8 +149,8 @@ def near_duplicates(texts: Sequence[tuple[int, str]]) -> list[int]:
             continue
         sketch, written = RMinHash(num_perm=_PERMUTATIONS, seed=0), grams.tobytes()
         sketch.update([written[place : place + 4] for place in range(0, len(written), 4)])
-        # The others' grams are made again: all of them would take dozens of megabytes.
-        twin = any(_overlap(grams, _grams(texts[other][1])) >= _SIMILAR for other in index.query(sketch))
+        candidates = sorted(index.query(sketch))[:_CANDIDATES]
+        twin = any(_overlap(grams, grams_of(other)) >= _SIMILAR for other in candidates)
         if twin and (not found or found[-1] != row):
             found.append(row)
         index.insert(at, sketch)
