@@ -18,7 +18,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
 from fastapi import FastAPI, Request
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -36,7 +36,7 @@ from workbench.ui.data.result import Prepares
 from workbench.ui.drafts import Drafts
 from workbench.ui.guard import Guard, check_listen, is_local
 from workbench.ui.i18n import Texts, preferred
-from workbench.ui.look import CSS, head, theme
+from workbench.ui.look import CSS, ICON, head, theme
 from workbench.ui.opened import OpenedFiles
 from workbench.ui.tabs import chat, data, start, talk, train
 from workbench.ui.tabs import runs as runs_tab
@@ -236,6 +236,10 @@ def web(app: App, root_path: str = "") -> FastAPI:
     @site.get(f"{root}/manifest.json")  # Gradio's page links it at the root
     def manifest() -> dict[str, Any]:
         return {"name": "Workbench", "start_url": f"{root}/", "display": "browser", "icons": []}
+
+    @site.get(f"{root}/favicon.ico")  # a browser asks for it before Gradio has put the head's link in
+    def icon() -> Response:
+        return Response(ICON, media_type="image/svg+xml")
 
     site.include_router(live.router(app), prefix=root)
     site.include_router(plan.router(app), prefix=root)

@@ -18,7 +18,11 @@ SCRIPTS = (
     "live", "multiples", "runs", "compare", "plan", "machine", "notices", "chat", "arena", "sets", "archive", "ready",
 )  # fmt: skip
 _SANS = ["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
-_ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='3' fill='%230f766e'/%3E%3Cpath d='M3 4c3 7 5 8 10 8' stroke='white' stroke-width='2' fill='none'/%3E%3C/svg%3E"  # noqa: E501  a falling curve
+# A falling curve.
+ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><rect width='16' height='16' rx='3' fill='#0f766e'/>"
+    "<path d='M3 4c3 7 5 8 10 8' stroke='white' stroke-width='2' fill='none'/></svg>"
+)
 _MONO = ["ui-monospace", "SF Mono", "Cascadia Mono", "Menlo", "DejaVu Sans Mono", "Noto Sans Mono CJK SC", "monospace"]
 
 
@@ -62,7 +66,7 @@ def head(t: Texts, root_path: str, cookie: str) -> str:
     """Texts of the page's own scripts, then the scripts. The version in an address outdates a browser's copy."""
     scripts = "".join(f'<script src="{root_path}/static/{name}.js?v={_version(name)}"></script>' for name in SCRIPTS)
     return (
-        f'<link rel="icon" href="{_ICON}">'
+        f'<link rel="icon" href="{root_path}/favicon.ico" type="image/svg+xml">'
         f'<meta name="workbench-language" content="{t.language}">'
         f'<script>window.workbenchPage = {{root: "{root_path}", language: "{t.language}", cookie: "{cookie}", '
         f"texts: {t.block_json('ui.live')}, chat: {t.block_json('chat.page')}, "
