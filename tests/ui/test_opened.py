@@ -116,6 +116,8 @@ def test_an_upload_never_replaces_another_file(files, home, tmp_path):
         (".hidden", ("hidden", "")),
         ("a\n<b>.json", ("a__b_", ".json")),
         ("数据.json", ("数据", ".json")),
+        ("我的 问答（三条）、“新”.xlsx", ("我的 问答（三条）、“新”", ".xlsx")),
+        ("a; b * 0.5@c#d\u202e.csv", ("a_ b _ 0.5_c_d_", ".csv")),
         ("...", ("data", "")),
         ("x" * 300 + ".json", ("x" * 80, ".json")),
     ],

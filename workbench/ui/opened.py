@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
+import unicodedata
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ _ENDINGS = (
     ".tar", ".tgz", ".zip",
 )  # fmt: skip
 _FOLDERS_LISTED = 200
+_MARKS = ("Pd", "Ps", "Pe", "Pi", "Pf", "Po")  # dashes, brackets, quotation marks, other punctuation
 
 
 @dataclass
@@ -218,9 +220,14 @@ def _stamps(path: str) -> list[tuple[str, int, int]]:
 def safe_name(name: str) -> tuple[str, str]:
     """An upload's name as (stem, endings) that can be a file's on every system: no folders, no control characters."""
     name = Path(name.replace("\\", "/")).name
-    kept = "".join(sign if sign.isalnum() or sign in "._- " else "_" for sign in name).strip(". ") or "data"
+    kept = "".join(sign if _is_plain(sign) else "_" for sign in name).strip(". ") or "data"
     endings = "".join(Path(kept).suffixes[-2:]) if kept.endswith(".gz") else Path(kept).suffix
     return kept.removesuffix(endings)[:80] or "data", endings[:20]
+
+
+def _is_plain(sign: str) -> bool:
+    """Letters, digits and marks that no system, and no list of sources, reads as anything else; all of Chinese ones."""
+    return sign.isalnum() or sign in "._- ()+," or (sign > "\u00ff" and unicodedata.category(sign) in _MARKS)
 
 
 def _same(one: Path, other: Path) -> bool:
