@@ -374,7 +374,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
     }
   }
 
-  /* ---- theme and the tab one was in survive a refresh ---- */
+  /* ---- the theme survives a refresh ---- */
   const stored = { get: (key) => { try { return localStorage.getItem(key); } catch { return null; } },
     set: (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window: not remembered */ } } };
   function applyTheme() {
@@ -385,25 +385,37 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
     stored.set("workbench-theme", document.body.classList.contains("dark") ? "light" : "dark");
     applyTheme();
   }
+  /* The tab one is in, and the part of the chat, stand in the address: a refresh and the back key find them again. */
   function watchTabs() {
-    const wanted = location.hash.slice(1);
-    const button = (name) => document.getElementById(`tab-${name}-button`);
-    // A click before Gradio has wired its tabs is lost, so it is repeated until it is heard.
-    const open = (name, tries = 40) => {
-      if (button(name)?.getAttribute("aria-selected") === "true") return;
-      button(name)?.click();
-      if (tries) setTimeout(() => open(name, tries - 1), 100);
+    const selected = (kind) => [...document.querySelectorAll(`[role=tab][aria-selected=true][id^=${kind}-]`)]
+      .map((tab) => tab.id.match(/^[a-z]+-([a-z]+)-button$/)?.[1]).find(Boolean);
+    const place = () => {
+      const tab = selected("tab"), part = tab === "chat" ? selected("part") : "";
+      return part && part !== "chat" ? `${tab}/${part}` : tab ?? "";
     };
-    if (/^[a-z]+$/.test(wanted)) open(wanted);
-    document.addEventListener("click", (event) => {
-      const tab = event.target.closest?.("[role=tab]");
-      const name = tab?.id.match(/^tab-([a-z]+)-button$/)?.[1];
-      if (name) {
-        history.replaceState(null, "", `#${name}`);
-        for (const link of document.querySelectorAll(".wb-bar nav a")) link.hash = name;
-      }
-    });
-    if (wanted) for (const link of document.querySelectorAll(".wb-bar nav a")) link.hash = wanted;
+    const told = () => { for (const link of document.querySelectorAll(".wb-bar nav a")) link.hash = place(); };
+    let wanted = "";
+    // A click before Gradio has wired its tabs is lost, so it is repeated until it is heard.
+    const open = (tries = 40) => {
+      const [tab, part = tab === "chat" ? "chat" : ""] = wanted.split("/");
+      const left = [`tab-${tab}-button`, ...(part ? [`part-${part}-button`] : [])]
+        .find((id) => document.getElementById(id)?.getAttribute("aria-selected") !== "true");
+      if (!wanted || !left || !tries) { wanted = ""; told(); return; }
+      document.getElementById(left)?.click();
+      setTimeout(() => open(tries - 1), 100);
+    };
+    const go = (otherwise) => {
+      wanted = location.hash.match(/^#([a-z]+(?:\/[a-z]+)?)$/)?.[1] ?? otherwise;
+      open();
+    };
+    document.addEventListener("click", (event) => { if (event.isTrusted && event.target.closest?.("[role=tab]")) wanted = ""; }, true);
+    new MutationObserver(() => {
+      if (wanted || !place() || (location.hash || "#start") === `#${place()}`) return;
+      history.pushState(null, "", `#${place()}`);
+      told();
+    }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["aria-selected"] });
+    addEventListener("popstate", () => go("start"));
+    go("");
   }
   function whenBuilt(action, tries = 200) {
     if (document.querySelector("[role=tab]")) { action(); return; }
