@@ -201,7 +201,8 @@ def longer(spec: Spec, found: Steps) -> dict[str, Any]:
     changes: dict[str, Any] = {"training.learning_rate": float(f"{rate:.1g}")}
     if rest > 1.2:
         changes["training.num_train_epochs"] = math.ceil(found.epochs * rest)
-        changes["training.max_steps"] = -1
+        if spec.training.max_steps > 0:
+            changes["training.max_steps"] = -1
     return changes
 
 

@@ -123,12 +123,12 @@ def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:
         answer |= advise(spec, plan.rows_of(spec, counted, kind == "cpu") if counted else None)
     except UserError as error:
         answer["memory_problem"] = t.error(error)
+    answer |= _steps(app, spec, counted, t) if counted else {}
+    offered = [*(remedy["overrides"] for remedy in answer.get("remedies", ())), answer.get("longer", {})]
     answer["labels"] = {
-        item.path: t.knob(item)[0]
-        for item in knobs(type(spec))
-        if any(item.path in remedy["overrides"] for remedy in answer.get("remedies", ()))
+        item.path: t.knob(item)[0] for item in knobs(type(spec)) if any(item.path in some for some in offered)
     }
-    return answer | (_steps(app, spec, counted, t) if counted else {})
+    return answer
 
 
 def _counted(app: App, spec: Spec) -> Counted | WorkbenchError | None:
