@@ -110,6 +110,39 @@ def test_the_other_language_is_one_click_away_and_stays(visit):
     expect(page.locator("#start-button")).to_have_text("教它自己的名字")
 
 
+def test_what_was_filled_in_and_where_one_was_outlive_a_refresh_and_the_back_key_goes_one_tab_back(visit, server):
+    rows = server[1] / "data" / "我的 问答（三条）.jsonl"
+    rows.parent.mkdir(parents=True, exist_ok=True)
+    rows.write_text('{"instruction": "班主任是谁？", "output": "王老师。"}\n' * 3, encoding="utf-8")
+    page = visit("zh")
+    page.locator("#start-identity-name textarea").fill("小智")
+    page.locator("#tab-train-button").click()
+    expect(page.locator("#plan-memory")).to_be_visible()  # the page's script has read the form
+    page.locator("#adapter-r input").fill("24")
+    page.locator("#run-name textarea").fill("第一次")
+    page.locator("#tab-data-button").click()
+    page.locator("#data-file input").click()
+    page.get_by_role("option", name="data/我的 问答（三条）.jsonl").click()
+    page.locator("#data-recipe button").first.click()
+    page.locator("#data-deduplicate").click()
+    expect(page.locator("#data-steps li")).to_have_count(2)
+    page.wait_for_function("sessionStorage.getItem('workbench-data-steps')?.includes('deduplicate')")
+    page.reload()
+    expect(page.locator("#data-report")).to_contain_text("alpaca")
+    page.locator("#data-recipe button").first.click()
+    expect(page.locator("#data-steps li")).to_have_count(2)
+    page.locator("#tab-train-button").click()
+    expect(page.locator("#adapter-r input")).to_have_value("24")
+    expect(page.locator("#adapter-r")).to_have_class(re.compile("wb-changed-knob"))
+    expect(page.locator("#run-name textarea")).to_have_value("第一次")
+    page.locator("#train-reset").click()
+    expect(page.locator("#adapter-r input")).to_have_value("16")
+    page.locator("#tab-start-button").click()
+    expect(page.locator("#start-identity-name textarea")).to_have_value("小智")
+    page.go_back()
+    page.locator("#tab-train-button[aria-selected=true]").wait_for()
+
+
 def test_six_tabs_at_once_stay_alive(visit):
     pages = [visit("en") for _ in range(6)]
     for page in pages:

@@ -21,7 +21,7 @@ class StepBoxes:
     def __init__(self, t: Texts) -> None:
         with gr.Accordion(t("dataset.recipe.title"), open=False, elem_id="data-recipe"):
             gr.Markdown(t("dataset.recipe.help"), elem_classes=["wb-note"])
-            self.steps = gr.Textbox(visible=False)
+            self.steps = gr.Textbox(visible=False, elem_id="data-recipe-list")
             self.listed = gr.HTML(
                 steps_html([], None, t), apply_default_css=False, js_on_load=_UNDO, elem_id="data-steps"
             )

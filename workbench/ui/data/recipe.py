@@ -13,7 +13,7 @@ import gradio as gr
 
 from workbench.data import recipe, sources
 from workbench.errors import UserError, WorkbenchError
-from workbench.ui import forms
+from workbench.ui import forms, remembered
 from workbench.ui.data.boxes import RowBoxes, StepBoxes
 from workbench.ui.data.chosen import Chosen, offered_html
 from workbench.ui.data.progress import updates
@@ -46,6 +46,7 @@ class Recipe:
         long: dict[str, Any] = quiet | {"concurrency_limit": None}
         boxes, how = self.boxes, self.chosen.how
         shown = [boxes.halt, boxes.steps, boxes.listed, boxes.problem]
+        self._done: list[Any] = []
         for button, made, fields in (
             (boxes.take, self._take, [boxes.weight]),
             (boxes.delete, self._delete, [boxes.rows]),
@@ -72,9 +73,12 @@ class Recipe:
         told = [*shown, self.editor.changed]
         for button, made in ((self.editor.change, self._edit), (self.editor.drop, self._drop)):
             self._followed(button.click(self._editing(made), [boxes.steps, *how, row, self.editor.code], told, **long))
+        loaded = remembered.keep("data-steps", [boxes.steps], store="sessionStorage", also=self._done)
+        loaded.then(self.recall, boxes.steps, shown, **long)
 
     def _followed(self, event: Any) -> None:
-        """Who looks at the result sees the next one after each step."""
+        """Who looks at the result sees the next one after each step; a refreshed page has the steps still."""
+        self._done.append(event.then)
         event.then(
             self.follow, [self.boxes.steps, self.chosen.file], [self.boxes.halt, self.boxes.problem, self.chosen.file],
             api_visibility="private", show_progress="hidden", concurrency_limit=None,
@@ -185,6 +189,13 @@ class Recipe:
             yield [gr.update(visible=False), gr.skip(), gr.skip(), forms.problem(self.t.error(error))]
             return
         yield from self.done(steps, "")
+
+    def recall(self, given: str) -> Iterator[list[Any]]:
+        """The steps that a page which was loaded again still has."""
+        if steps := steps_of(given):
+            yield from self.done(steps, "")
+        else:
+            yield [gr.skip()] * 4
 
     def show(self, given: str) -> Iterator[list[Any]]:
         """The rows as the steps leave them, opened like a file: leafed through, searched, measured, edited further."""

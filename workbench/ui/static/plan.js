@@ -21,10 +21,27 @@
   const form = { fields: null, values: null, ids: new Map() };
   function takeForm(fields, given) {
     const paths = Object.keys(fields);
+    const first = !form.values;
     form.fields = fields;
     form.values = Object.fromEntries(paths.map((path, place) => [path, given[place]]));
     if (!form.ids.size) for (const path of paths) form.ids.set(path.replaceAll(".", "-"), path);
+    if (first && bringBack()) return;  // comes again with what was filled in
+    keep();
     plan?.look();
+  }
+  /* A form of a hundred fields outlives a refresh; another browser tab begins with a form of its own. */
+  const KEPT = "workbench-form";
+  function keep() {
+    try { sessionStorage.setItem(KEPT, JSON.stringify(form.values)); } catch { /* private window: not kept */ }
+  }
+  function bringBack() {
+    let kept = {};
+    try { kept = JSON.parse(sessionStorage.getItem(KEPT)) ?? {}; } catch { /* nothing is kept */ }
+    const same = (path) => JSON.stringify(kept[path]) === JSON.stringify(form.values[path]);
+    // An emptied number box is null: it comes back with its default.
+    const changed = Object.keys(form.values).filter((path) => path in kept && kept[path] !== null && !same(path));
+    if (changed.length) apply(Object.fromEntries(changed.map((path) => [path, kept[path]])));
+    return changed.length > 0;
   }
   const read = {
     int: ({ value }) => (value === "" ? null : Number(value)),
@@ -37,6 +54,7 @@
     const found = path && value(form.fields[path]);
     if (found === undefined || path === undefined) return;
     form.values[path] = found;
+    keep();
     plan?.look();
   }
   document.addEventListener("input", ({ target }) => {
@@ -94,7 +112,7 @@
       else if (plan.counting) parts.push(el("p", { class: "wb-soft", text: t("counting") }));
       if (plan.data_problem && plan.data_problem !== plan.memory_problem) parts.push(el("p", { class: "wb-soft", text: plan.data_problem }));
       for (const text of plan.objections ?? []) parts.push(el("p", { class: "wb-warning", role: "status" }, el("span", { text }), " ",
-        ...(Object.keys(plan.longer).length ? [this.remedy({ overrides: plan.longer })] : [])));
+        ...(Object.keys(plan.longer).length ? [this.remedy({ overrides: plan.longer }, plan.labels)] : [])));
       this.root().replaceChildren(el("div", {}, ...parts));
     }
     memory(plan) {

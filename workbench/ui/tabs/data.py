@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from workbench.ui import forms
+from workbench.ui import forms, remembered
 from workbench.ui.data.bad import Bad
 from workbench.ui.data.chosen import Chosen
 from workbench.ui.data.columns import Columns
@@ -71,6 +71,7 @@ def _wire(tab: Data) -> None:
     read: list[Any] = []
     # .change: an upload fills the box too. What was mapped by hand are the columns of the source before.
     changed = chosen.file.change(None, None, chosen.mapping, js="() => ''", **quiet)
+    remembered.keep("data", [chosen.file, chosen.source, chosen.encoding], store="sessionStorage")
     for event in (changed.then, chosen.source.change, chosen.encoding.change):
         read.append(event(tab.look, how, looked, **quiet))
         read[-1].then(tab.first, how, tab.cleared, **quiet)

@@ -12,7 +12,7 @@ import gradio as gr
 from workbench import presets, runs
 from workbench.errors import UserError, WorkbenchError
 from workbench.specs import STAGES, flatten, knobs, parse, to_mapping
-from workbench.ui import forms, live
+from workbench.ui import forms, live, remembered
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def build(app: App, t: Texts) -> Start:
     boxes = list(tab.fields.values())
     tab.started = gr.Textbox(visible=False)
     _wire(tab, button, make_rows, boxes)
+    remembered.keep("start", boxes)
     return tab
 
 

@@ -11,7 +11,7 @@ from workbench import presets, runs
 from workbench.errors import UserError, WorkbenchError
 from workbench.history import sweep as sweeps
 from workbench.specs import STAGES, flatten, parse, to_mapping
-from workbench.ui import forms, live, machine, mixing, plan
+from workbench.ui import forms, live, machine, mixing, plan, remembered
 from workbench.ui.i18n import Texts
 
 if TYPE_CHECKING:
@@ -36,11 +36,13 @@ def build(app: App, t: Texts) -> Train:
             others = {stage: model for stage, model in STAGES.items() if stage != "sft"}
             tab.form = forms.build("sft", STAGES["sft"], t, others=others)
             tab.problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="train-problem")
+            start = gr.Button(t("ui.train.start"), variant="primary", elem_id="train-button")
             with gr.Row():
-                start = gr.Button(t("ui.train.start"), variant="primary", elem_id="train-button")
-                as_yaml = gr.Button(t("ui.train.as_yaml"), elem_id="train-yaml-button")
-                save = gr.Button(t("ui.train.save"), elem_id="save-preset")
-                upload = gr.UploadButton(t("ui.train.open"), elem_id="open-spec")
+                small: dict[str, Any] = {"size": "sm", "min_width": 80}
+                as_yaml = gr.Button(t("ui.train.as_yaml"), elem_id="train-yaml-button", **small)
+                save = gr.Button(t("ui.train.save"), elem_id="save-preset", **small)
+                upload = gr.UploadButton(t("ui.train.open"), elem_id="open-spec", **small)
+                reset = gr.Button(t("ui.train.reset"), elem_id="train-reset", **small)
             with gr.Accordion(t("ui.sweep.title"), open=False, elem_id="train-sweep"):
                 gr.Markdown(t("ui.sweep.help"), elem_classes=["wb-note"])
                 tab.over = gr.Textbox(
@@ -71,12 +73,16 @@ def build(app: App, t: Texts) -> Train:
     upload.upload(tab.open_file, upload, [tab.problem, *fields], api_visibility="private").then(
         None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private"
     )
+    reset.click(tab.reset, None, [tab.preset, tab.problem, *fields], api_visibility="private").then(
+        None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private"
+    )
     save.click(tab.save_preset, [tab.name, *fields], [tab.preset, tab.problem, *fields], api_visibility="private")
     tab.taken = [tab.problem, *fields]
     sweep.click(
         tab.sweep, [tab.name, tab.over, *fields], [tab.swept, tab.name, *fields], api_visibility="private",
         trigger_mode="once",
     )  # fmt: skip
+    remembered.keep("train", [tab.name, tab.over], store="sessionStorage")
     as_yaml.click(tab.show_yaml, fields, [tab.yaml, tab.problem, *fields], api_visibility="private")
     return tab
 
@@ -120,6 +126,10 @@ class Train:
             return [self._say(error), *[gr.skip()] * len(self.form.fields)]
         told = forms.noted(self.t("ui.train.left_out", lines=" · ".join(left_out))) if left_out else ""
         return [told, *self.form.fill(flatten(to_mapping(spec, all_values=True)))]
+
+    def reset(self) -> list[Any]:
+        """Every knob at its default, and no preset chosen."""
+        return [None, "", *self.form.fill({})]
 
     def save_preset(self, name: str, *given: Any) -> list[Any]:
         """What stands in the form, as a preset of the workspace under the name in the box."""
