@@ -87,7 +87,7 @@ def test_a_name_of_200_characters_is_refused_with_the_limit(visit, server):
 
 
 @pytest.mark.parametrize(
-    "name", ['<img src=x onerror="window.pwned=1">', "${window.pwned=1}", "{{constructor}}", "</script><b>x"]
+    "name", ['<img src=x onerror="window.pwned=1">${window.pwned=1}', "</script><b>x{{constructor}}${window.pwned=1}"]
 )
 def test_a_name_is_text_wherever_it_appears(visit, server, name):
     """The model need not learn it: what probes and metrics hold is written as a model would have said it."""

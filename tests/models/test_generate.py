@@ -131,7 +131,7 @@ def test_logits_of_a_mixed_batch_equal_those_of_peft_alone(three, columns):
     for row, letter in enumerate(columns):
         model = attached(base, [by_letter[letter][1]])[0] if letter else base.model
         wanted = logits_by_transformers(model, ids(base)[0])
-        assert torch.allclose(together[row], wanted, atol=1e-5, rtol=0), (together[row] - wanted).abs().max()
+        assert torch.allclose(together[row], wanted, atol=1e-4, rtol=0), (together[row] - wanted).abs().max()
         if letter is None:
             assert torch.allclose(together[row], wanted, atol=2e-6, rtol=0)
 

@@ -48,7 +48,7 @@ def test_the_matrices_do_what_peft_does(tiny_model, make_adapter, tmp_path, fami
     own, found = tree(base.model), [read(base, folder) for folder in folders]
     together = by_rows(own, [mixing.BARE, *found])
     for row, wanted in enumerate([logits(base.model), *(by_peft(base, folder) for folder in folders)]):
-        assert torch.allclose(together[row], wanted, atol=1e-5, rtol=0), (together[row] - wanted).abs().max()
+        assert torch.allclose(together[row], wanted, atol=1e-4, rtol=0), (together[row] - wanted).abs().max()
     assert (together[1] - together[0]).abs().max() > 1e-3 < (together[2] - together[0]).abs().max()
     assert not any("forward" in module.__dict__ for module in own.modules())
 
@@ -73,7 +73,7 @@ def test_an_adapter_in_half_precision_is_widened_as_peft_does(tiny_model, make_a
     base = load(model)
     found = read(base, folder)
     assert {part.dtype for pair in found.layers.values() for part in pair} == {torch.float32}
-    assert torch.allclose(by_rows(tree(base.model), [found])[0], by_peft(base, folder), atol=1e-5, rtol=0)
+    assert torch.allclose(by_rows(tree(base.model), [found])[0], by_peft(base, folder), atol=1e-4, rtol=0)
 
 
 def test_the_file_may_be_written_anew_while_its_matrices_are_in_use(tiny_model, make_adapter, tmp_path):
@@ -105,7 +105,7 @@ def test_matrices_stand_beside_what_peft_attached(tiny_model, make_adapter, tmp_
     found = read(base, plain)
     together = by_rows(own, [mixing.BARE, found, attached])
     for row, wanted in enumerate([logits(base.model), by_peft(base, plain), by_peft(base, more)]):
-        assert torch.allclose(together[row], wanted, atol=1e-5, rtol=0), (row, (together[row] - wanted).abs().max())
+        assert torch.allclose(together[row], wanted, atol=1e-4, rtol=0), (row, (together[row] - wanted).abs().max())
 
 
 def test_a_blend_is_the_weighted_sum_of_its_parts(tiny_model, make_adapter, tmp_path):
@@ -120,7 +120,7 @@ def test_a_blend_is_the_weighted_sum_of_its_parts(tiny_model, make_adapter, tmp_
     own.add_weighted_adapter(names, [0.5, -1.0], "both", combination_type="cat")
     own.set_adapter("both")
     blended = by_rows(tree(base.model), [((one, 0.5), (two, -1.0))])[0]
-    assert torch.allclose(blended, logits(own), atol=1e-5, rtol=0)
+    assert torch.allclose(blended, logits(own), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("extra", [
