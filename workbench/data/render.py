@@ -170,7 +170,8 @@ def _render_batch(
     painted = [_paint(record, tokenizer, template, train_on) for record in records]
     texts = [item[0] for item in painted if not isinstance(item, UserError)]
     # Templates write their own special tokens: adding them again would put a second BOS in front.
-    encoded = iter(tokenizer(texts, add_special_tokens=False)._encodings if texts else ())
+    # verbose=False: rows longer than the model's window are said to be cut, once, by whoever asked for them.
+    encoded = iter(tokenizer(texts, add_special_tokens=False, verbose=False)._encodings if texts else ())
     for item in painted:
         if isinstance(item, UserError):
             yield item

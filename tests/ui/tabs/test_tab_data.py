@@ -409,6 +409,8 @@ def test_the_result_of_the_steps_is_opened_like_a_file_and_edited_further(tab, p
     steps, *_ = step(tab, recipe._delete, "", name, *HOW, "1-3")
     steps, *_ = step(tab, recipe._split, steps, name, *HOW, 0.3, 1)
     *_, (_, _, chosen) = recipe.show(steps)
+    assert ("Result of the steps", chosen["value"]) in chosen["choices"]  # not the path of a hidden file
+    assert tab.chosen.again(chosen["value"])["choices"] == chosen["choices"]
     result = chosen["value"]
     report, *_, listed_rows, _, _ = tab.look(result, *HOW)
     kept = [record.messages[0].content for record in tab.app.prepares.get(json.loads(steps)).records]
@@ -428,7 +430,7 @@ def test_the_result_of_the_steps_is_opened_like_a_file_and_edited_further(tab, p
     assert list(recipe.follow("", after))[-1][-1]["value"] is None
     *_, (_, _, _, told, files, _) = recipe.write(again, "mine", after, *HOW)
     assert 'data-open="data/mine.jsonl"' in told and files["choices"] == [
-        "data/a.jsonl", "data/mine.eval.jsonl", "data/mine.jsonl",
+        "data/a.jsonl", "data/mine.eval.jsonl", "data/mine.jsonl", ("Result of the steps", after),
     ]  # fmt: skip
     assert tab.chosen.take_offered(SimpleNamespace(open="data/mine.jsonl"))["value"] == "data/mine.jsonl"
 

@@ -12,6 +12,7 @@ import gradio as gr
 from workbench.data.reading import Reading
 from workbench.errors import UserError
 from workbench.ui import forms
+from workbench.ui.data.result import is_result
 from workbench.ui.i18n import Texts
 from workbench.ui.opened import Opened, OpenedFiles
 
@@ -103,7 +104,7 @@ class Chosen:
 
     def wire(self) -> None:
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        self.file.focus(self.again, None, self.file, **quiet)
+        self.file.focus(self.again, self.file, self.file, **quiet)
         self.more.expand(self.sources, None, self.together, **quiet)
         self.upload.upload(self.take, self.upload, [self.file, self.problem], api_visibility="private")
         self.open_together.click(self.join, self.together, [self.file, self.problem], **quiet)
@@ -113,9 +114,14 @@ class Chosen:
 
     # -- handlers -----------------------------------------------------------------------------------------------------
 
-    def again(self) -> Any:
+    def again(self, file: str | None) -> Any:
         """The data folder as it is now."""
-        return gr.update(choices=self.files.choices())
+        return gr.update(choices=self.choices(file))
+
+    def choices(self, file: str | None) -> list[Any]:
+        """The data folder, and what is in view where that is no file of a person's: called by what it is."""
+        shown = [(self.t("dataset.recipe.result"), file)] if is_result(file) else []
+        return [*self.files.choices(), *shown]
 
     def sources(self) -> Any:
         """All that can be opened together: files, folders and entries of registries."""

@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui import forms
 from workbench.ui.data.chosen import OFFER, Chosen, offered_html
 from workbench.ui.data.progress import updates
+from workbench.ui.data.result import is_result
 from workbench.ui.i18n import Texts
 from workbench.ui.tasks import Task
 
@@ -73,7 +74,7 @@ class Conversion:
         elif task.error is not None:
             yield self._refused(task.error)
         else:
-            yield self._written(*task.result, kept)
+            yield self._written(*task.result, how[0], kept)
 
     def _write(self, how: list[Any], to: str, container: str, every_turn: bool, task: Task) -> tuple[Any, Path]:
         from workbench.data.convert import convert_sources
@@ -84,11 +85,11 @@ class Conversion:
         found, read = self.chosen.files.parse(file), self.chosen.reading(*reading)
         return convert_sources(found, read, out, to, every_turn=every_turn, tell=task.tell), out
 
-    def _written(self, report: Any, out: Path, kept: bool) -> list[Any]:
+    def _written(self, report: Any, out: Path, file: str, kept: bool) -> list[Any]:
         files, shown = gr.skip(), out.name
         if kept:
             shown = self.chosen.files.add(out)
-            files = gr.update(choices=self.chosen.files.choices())
+            files = self.chosen.again(file)
         text = self.t("dataset.kept_as", rows=f"{report.rows_good:,}", path=shown, bad=f"{report.rows_bad:,}")
         notes = "".join(f'<p class="wb-note">{forms.plain(item.text(self.t.language))}</p>' for item in report.warnings)
         result = gr.update(visible=False) if kept else gr.update(value=str(out), visible=True)
@@ -119,6 +120,8 @@ def _key(given: Any) -> tuple[Any, ...]:
 
 def stem_of(what: str) -> str:
     """A name for what is made of sources: "data/a.b.jsonl; data/c.json" -> "a-and-more"."""
+    if is_result(what):
+        return "result"
     first, _, rest = what.partition(";")
     name = re.split(r"[?#*]", first)[-1 if "#" in first else 0].strip().strip("/").rpartition("/")[2]
     stem = "".join(sign if sign.isalnum() or sign in "._- " else "_" for sign in name).strip(". ").split(".")[0]

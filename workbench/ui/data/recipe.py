@@ -216,7 +216,7 @@ class Recipe:
         if task.error is not None or task.stopped:
             yield [gr.update(visible=False), self._why(task), gr.skip()]
             return
-        yield [gr.update(visible=False), told, gr.update(value=task.result)]
+        yield [gr.update(visible=False), told, gr.update(choices=self.chosen.choices(task.result), value=task.result)]
 
     def follow(self, given: str, file: str | None) -> Iterator[list[Any]]:
         """The file to look at after a step: the new result when the old one was in view."""
@@ -262,7 +262,7 @@ class Recipe:
             text += " " + self.t("dataset.recipe.saved_held", rows=f"{held:,}", path=f"data/{name}.eval.jsonl")
         told = offered_html(text, path, self.t)
         kept = gr.update(choices=recipe.saved(self.home), value=name)
-        yield [gr.update(visible=False), *skipped, told, gr.update(choices=self.chosen.files.choices()), kept]
+        yield [gr.update(visible=False), *skipped, told, self.chosen.again(how[0]), kept]
 
     # -- one row ------------------------------------------------------------------------------------------------------
 
