@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from workbench.chat import votes
-from workbench.chat.arena import Arena
-from workbench.chat.engine import Engine
+from workbench.chat.arena import Arena, Match
+from workbench.chat.engine import Delta, Engine
+from workbench.chat.prompts import ChatOptions
 from workbench.errors import UserError
 from workbench.models.hub import Hub
 from workbench.specs.model import ModelSection
@@ -62,6 +63,26 @@ def test_a_blind_match_tells_nothing_until_its_vote_and_the_vote_repeats_the_ans
         match.judge(home, 0)
     assert refused.value.key == "arena.voted"
     assert len(votes.read(home)) == 1
+
+
+@pytest.mark.parametrize("blind", [True, False])
+def test_sides_of_a_blind_match_grow_in_step_so_that_speed_tells_nothing(home, blind):
+    match = Match(["quick", "slow", "lost"], (), ChatOptions(), "", blind)
+
+    def told(*answers):
+        match.answers = list(answers)
+        return [(side["text"], side["done"], side["failed"]) for side in match.shown(said)["sides"]]
+
+    quick, slow = Delta(0, "one two three", True), Delta(1, "uno")
+    lost = Delta(2, "", True, UserError("columns.no_name"))
+    if not blind:
+        assert told(quick, slow, lost) == [("one two three", True, False), ("uno", False, False), ("", True, True)]
+        return
+    assert told(quick, Delta(1, ""), lost) == [("", False, False)] * 3
+    assert told(quick, slow, lost) == [("one", False, False), ("uno", False, False), ("", False, False)]
+    assert match.shown(said)["whole"] == 2 and match.shown(said)["in_step"] is True
+    slow = Delta(1, "uno dos", True)
+    assert told(quick, slow, lost) == [("one two three", True, False), ("uno dos", True, False), ("", True, True)]
 
 
 def test_columns_are_drawn_and_shuffled_but_stand_in_order_when_nothing_is_secret(arena, home, make_run, tiny_model):

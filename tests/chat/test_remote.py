@@ -40,7 +40,8 @@ def elsewhere():
                 self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
                 self.wfile.flush()
                 go_on.wait(10)
-                if behaviour.get("breaks"):
+                if behaviour.get("error"):
+                    self.wfile.write(f"data: {json.dumps({'error': behaviour['error']})}\n\n".encode())
                     return
             usage = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}
             self.wfile.write(f": keep-alive\n\ndata: {json.dumps(usage)}\n\ndata: [DONE]\n\n".encode())
@@ -120,6 +121,24 @@ def test_a_remote_answer_can_be_stopped(engine, elsewhere, tiny_model, monkeypat
     elsewhere.go_on.set()
     *_, last = stream
     assert last.done and last.finish == "cancelled" and "hi" not in last.text
+
+
+def test_an_answer_is_stopped_while_the_server_there_says_nothing(engine, elsewhere):
+    elsewhere.go_on.clear()
+    cancel = threading.Event()
+    where = remote.endpoint(elsewhere.url)
+    stream = engine.compare("hi", ["remote:big"], {}, ModelSection(), cancel=cancel, endpoint=where)
+    said = next(stream).text
+    cancel.set()
+    *_, last = stream
+    assert not elsewhere.go_on.is_set(), "the server there still keeps its answer back"
+    assert (last.done, last.finish, last.problem) == (True, "cancelled", None) and last.text.startswith(said.strip())
+
+
+def test_what_was_written_before_the_connection_broke_stays_beside_the_reason(engine, elsewhere):
+    elsewhere.behaviour |= {"error": "out of credits"}
+    last = last_of(engine, ["remote:big"], "/no/such/model", endpoint=remote.endpoint(elsewhere.url))[0]
+    assert last.text == "It" and "out of credits" in str(last.problem)
 
 
 def test_the_environments_key_goes_to_the_environments_address_only(monkeypatch):

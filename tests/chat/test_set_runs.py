@@ -54,6 +54,34 @@ def test_every_answer_is_the_one_given_alone_and_a_column_that_fails_says_so(hom
     assert after.shown(str) == shown and after.prompts == prompts and after.options == run.options
 
 
+class Waiting:
+    """An engine that answers nothing until it may."""
+
+    def __init__(self):
+        self.may = threading.Event()
+
+    def answer(self, *_, **__):
+        self.may.wait(30)
+
+
+def test_a_set_that_was_just_begun_is_never_forgotten_and_asked_twice(home, tiny_model, monkeypatch):
+    monkeypatch.setattr(set_runs, "_IN_MEMORY", 0)
+    engine, model = Waiting(), str(tiny_model())
+    sets = SetRuns(home, lambda: engine)
+    asking = []
+    remember = sets._remember
+    monkeypatch.setattr(sets, "_remember", lambda run: (asking.append(run.running), remember(run)))
+    first, second = (sets.begin(["q"], ["base"], {}, model) for _ in range(2))
+    assert asking == [True, True] and sets.get(first.id) is first and sets.get(second.id) is second
+    with pytest.raises(UserError) as refused:
+        sets.resume(first.id)
+    assert refused.value.key == "prompt_sets.running"
+    engine.may.set()
+    wait(first)
+    wait(second)
+    assert sets.get(first.id).prompts == ["q"], "one that is idle is read from disk and stays while it is looked at"
+
+
 class StoppingAfterOne:
     """An engine of one batch in which an answer is whole when somebody presses stop, and the other is cut off."""
 

@@ -1,7 +1,8 @@
 """A question and a pool of columns -> a match: answers side by side whose makers stay secret until the vote.
 
-Which column stands where is known here only. A page is told texts and, of a side that failed in a blind match, no
-more than that; names, reasons and figures follow with the vote, or at once in a match that is not blind.
+Which column stands where is known here only. A page is told texts, all of one length while they are written: who is
+quick, and who waits for a module tree of its own, would tell. Names, reasons and figures follow with the vote, or at
+once in a match that is not blind.
 """
 
 from __future__ import annotations
@@ -96,11 +97,14 @@ class Match:
         with self._lock:
             answering, void = self.answering, self.void
             known = not self.blind or self.vote is not None or (void and not answering)
-            sides = [self._side(place, known, said) for place in range(len(self.columns))]
+            in_step = self.blind and answering
+            sides = [self._side(place, known, in_step, said) for place in range(len(self.columns))]
             return {
                 "id": self.id,
                 "version": self.version,
                 "answering": answering,
+                "in_step": in_step,
+                "whole": sum(answer.done for answer in self.answers),
                 "void": void and not answering,
                 "sides": sides,
                 "columns": self.columns if known else None,
@@ -109,8 +113,11 @@ class Match:
                 "seed": self.options.seed,
             }
 
-    def _side(self, place: int, known: bool, said: Callable[[Exception], str]) -> dict[str, Any]:
+    def _side(self, place: int, known: bool, in_step: bool, said: Callable[[Exception], str]) -> dict[str, Any]:
         answer = self.answers[place]
+        if in_step:
+            slowest = min((len(each.text) for each in self.answers if not each.done), default=0)
+            return {"text": answer.text[:slowest], "done": False, "failed": False}
         side: dict[str, Any] = {"text": answer.text, "done": answer.done, "failed": answer.problem is not None}
         if known:  # a reason names its column, and speed tells a bare model from an adapter
             side |= {"tokens": answer.tokens, "seconds": answer.seconds, "step": answer.step, "cut": answer.cut}

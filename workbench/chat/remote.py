@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import queue
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ from workbench.errors import UserError
 
 _NAMES = (("WORKBENCH_REMOTE_URL", "WORKBENCH_REMOTE_KEY"), ("OPENAI_BASE_URL", "OPENAI_API_KEY"))
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 120.0
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,42 @@ def endpoint(url: str = "", key: str = "") -> Endpoint:
 
 def answer(request: Request, cell: Cell, model: str, where: Endpoint | None, update_seconds: float) -> None:
     """Put a remote column's news into the request; whatever goes wrong is a sentence in that column."""
+    last = Delta(cell.column, "", prompt=cell.prompt)
     try:
-        where = where or endpoint()
-        for delta in _streamed(request, cell, model, where, update_seconds):
-            if delta.done:
-                cell.answer = delta.text
-            request.news.put(delta)
-    except UserError as error:
-        request.news.put(Delta(cell.column, "", True, error, prompt=cell.prompt))
+        for last in _until_cancelled(request, cell, model, where or endpoint(), update_seconds):
+            request.news.put(last)
+    except UserError as error:  # what was written until then stays
+        last = replace(last, text=last.text.strip(), done=True, problem=error)
+        request.news.put(last)
+    cell.answer = last.text
+
+
+def _until_cancelled(
+    request: Request, cell: Cell, model: str, where: Endpoint, update_seconds: float
+) -> Iterator[Delta]:
+    """The stream, read in a thread of its own: a server that says nothing would not let anybody stop."""
+    told: queue.SimpleQueue[Delta | Exception] = queue.SimpleQueue()
+
+    def read() -> None:
+        try:
+            for delta in _streamed(request, cell, model, where, update_seconds):
+                told.put(delta)
+        except Exception as error:
+            told.put(error)
+
+    threading.Thread(target=read, name="remote stream", daemon=True).start()
+    last = Delta(cell.column, "", prompt=cell.prompt)
+    while not last.done:
+        try:
+            news = told.get(timeout=update_seconds or _LOOK_SECONDS)
+        except queue.Empty:
+            if not request.cancelled(cell.column):
+                continue
+            news = replace(last, text=last.text.strip(), done=True, finish="cancelled")
+        if isinstance(news, Exception):
+            raise news
+        last = news
+        yield last
 
 
 def _streamed(request: Request, cell: Cell, model: str, where: Endpoint, update_seconds: float) -> Iterator[Delta]:
@@ -70,6 +101,14 @@ def _streamed(request: Request, cell: Cell, model: str, where: Endpoint, update_
     headers = {"authorization": f"Bearer {where.key}"} if where.key else {}
     began, text, tokens, prompt_tokens, finish, first, told = time.perf_counter(), "", 0, 0, "", 0.0, 0.0
     shown = _shown(where.url)
+
+    def so_far() -> Delta:
+        now = time.perf_counter() - began
+        return Delta(
+            cell.column, text, tokens=tokens, seconds=now, first_seconds=first, prompt_tokens=prompt_tokens,
+            prompt=cell.prompt,
+        )  # fmt: skip
+
     try:
         with (
             httpx.Client(timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS)) as client,
@@ -83,6 +122,7 @@ def _streamed(request: Request, cell: Cell, model: str, where: Endpoint, update_
                     finish = "cancelled"
                     break
                 if "error" in event:
+                    yield so_far()
                     raise UserError("remote.refused", address=shown, status=200, reason=str(event["error"])[:200])
                 usage = event.get("usage") or {}
                 prompt_tokens = usage.get("prompt_tokens") or prompt_tokens
@@ -95,34 +135,12 @@ def _streamed(request: Request, cell: Cell, model: str, where: Endpoint, update_
                 first = first or (now if text else 0.0)
                 if text and now - told >= update_seconds:
                     told = now
-                    yield Delta(
-                        cell.column,
-                        text,
-                        False,
-                        None,
-                        tokens,
-                        now,
-                        first,
-                        prompt_tokens=prompt_tokens,
-                        prompt=cell.prompt,
-                    )
+                    yield so_far()
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        yield so_far()
         reason = type(error).__name__ if not str(error) else str(error)
         raise UserError("remote.unreachable", address=shown, reason=reason[:160]) from None
-    seconds = time.perf_counter() - began
-    yield Delta(
-        cell.column,
-        text.strip(),
-        True,
-        None,
-        tokens,
-        seconds,
-        first,
-        0,
-        finish or "stop",
-        prompt_tokens,
-        prompt=cell.prompt,
-    )
+    yield replace(so_far(), text=text.strip(), done=True, finish=finish or "stop")
 
 
 def _body(model: str, turns: Sequence[Message], options: ChatOptions, tools: Any) -> dict[str, Any]:

@@ -215,25 +215,25 @@ class SetRuns:
             raise UserError("ui.column_count", count=len(names), limit=8)
         chosen = check(ChatOptions, dict(options or {}))
         run = SetRun(prompts, names, chosen, model, name=name, home=self.home)
+        engine = self._engine()
         run.create()
         with self._lock:
+            run.begin(engine)  # before others may forget it: an idle one would be read from disk and asked twice
             self._remember(run)
-        run.begin(self._engine())
         return run
 
     def resume(self, key: str) -> SetRun:
         """Ask what a stop, a failure or the server's end left open. Raises UserError."""
-        run = self.get(key)
-        run.begin(self._engine())
+        engine = self._engine()
+        with self._lock:
+            run = self._get(key)
+            run.begin(engine)
         return run
 
     def get(self, key: str) -> SetRun:
         """From memory, else from disk. Raises UserError for one that is not there (any more)."""
         with self._lock:
-            if key not in self._known:
-                self._remember(SetRun.kept(self.home, key))
-            self._known.move_to_end(key)
-            return self._known[key]
+            return self._get(key)
 
     def listed(self) -> dict[str, Any]:
         """As kept_sets.listed, with what is being asked now."""
@@ -247,13 +247,20 @@ class SetRuns:
         """From disk and memory, stopped before. Raises UserError when it is not there."""
         with self._lock:
             run = self._known.pop(key, None)
-        if run is not None:
-            run.forget()
-        kept_sets.delete(self.home, key)
+            if run is not None:
+                run.forget()
+            kept_sets.delete(self.home, key)
+
+    def _get(self, key: str) -> SetRun:
+        """With the lock held."""
+        if key not in self._known:
+            self._remember(SetRun.kept(self.home, key))
+        self._known.move_to_end(key)
+        return self._known[key]
 
     def _remember(self, run: SetRun) -> None:
         self._known[run.id] = run
-        idle = [key for key, each in self._known.items() if not each.running]
+        idle = [key for key, each in self._known.items() if not each.running and each is not run]
         for key in idle[: max(0, len(self._known) - _IN_MEMORY)]:
             del self._known[key]
 

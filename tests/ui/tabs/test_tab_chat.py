@@ -217,6 +217,15 @@ def test_columns_can_be_changed_between_two_questions(tab):
     assert cells(tab)["a@0.5"]["html"] == "<em>not asked</em>" and cells(tab)["a@0.5"]["state"] == "none"
 
 
+def test_a_ninth_column_is_left_out_with_a_sentence(tab):
+    eight = ["base", *(f"a@0.{number}" for number in range(1, 8))]
+    update, problem = tab.show(KEY, [*eight, "b@0.5"])
+    assert update["value"] == eight and "At most 8 columns" in problem and "b@0.5" in problem
+    assert tab.talks.get(KEY).columns == eight
+    assert tab.show(KEY, eight) == (gr.skip(), gr.skip()), "the sentence stays when the box has become what it says"
+    assert tab.show(KEY, eight[:7]) == (gr.skip(), "")
+
+
 def test_a_mix_is_named_from_its_sliders():
     assert mix.name_of(["one", "two/checkpoint-5"], [0.7, -0.25, 1.0, 1.0]) == "one@0.7+two/checkpoint-5@-0.25"
 

@@ -38,7 +38,7 @@ class Drawing:
         talk = self.talk
         answering, turns, columns = talk.answering, talk.turns, list(talk.columns)
         shape = ([id(turn) for turn in turns], columns, {name: dict(own) for name, own in talk.overrides.items()},
-                 [talk.branches(place) for place in range(len(turns))])  # fmt: skip
+                 [talk.branches(place) for place in range(len(turns))], _left_out(turns, columns))  # fmt: skip
         if shape != self._shape:
             self._shape = shape
             return {"answering": answering} | self._whole(turns, columns)
@@ -57,11 +57,7 @@ class Drawing:
 
     def _whole(self, turns: list[Turn], columns: list[str]) -> dict[str, Any]:
         labels = {column: label for label, column in self.app.columns.choices(self.t)}
-        left_out = (
-            max((turns[-1].answers[name].cut for name in columns if name in turns[-1].answers), default=0)
-            if turns
-            else 0
-        )  # noqa: E501
+        left_out = _left_out(turns, columns)
         shown = []
         for place, turn in enumerate(turns):
             branch, count = self.talk.branches(place)
@@ -144,6 +140,12 @@ class Drawing:
         if answer.text == first.text:
             return f'<div class="wb-plain wb-same">{html.escape(self.t("chat.same"))}</div>'
         return f'<div class="wb-plain">{difference.rendered(first.text, answer.text)}</div>'
+
+
+def _left_out(turns: list[Turn], columns: list[str]) -> int:
+    """How many oldest messages the last question was asked without; known once its answer has begun."""
+    answers = turns[-1].answers if turns else {}
+    return max((answers[name].cut for name in columns if name in answers), default=0)
 
 
 def figures(answer: Answer, t: Texts) -> str:

@@ -48,7 +48,7 @@ def build(found: Columns, t: Texts) -> Mix:
     return made
 
 
-def wire(made: Mix, columns: gr.Dropdown, t: Texts, most: int) -> None:
+def wire(made: Mix, columns: gr.Dropdown) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
     def choose(adapters: list[str], *strengths: float) -> list[Any]:
@@ -59,7 +59,7 @@ def wire(made: Mix, columns: gr.Dropdown, t: Texts, most: int) -> None:
         return [*shown, name_of(adapters, list(strengths))]
 
     def add(name: str, now: list[str]) -> Any:
-        if not name or name in now or len(now) >= most:
+        if not name or name in now:
             return gr.skip()
         return gr.update(value=[*now, name])
 

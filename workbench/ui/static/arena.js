@@ -218,6 +218,9 @@
         }
         cell.box.classList.toggle("wb-won", match.winner === place);
       });
+      if (match.in_step) this.said.textContent = t("arena.in_step", { whole: match.whole, count: match.sides.length });
+      else if (this.told) this.said.textContent = "";
+      this.told = match.in_step;
       if (match.problem) this.refuse(new Error(match.problem));
       this.votes.hidden = match.answering || match.void || match.winner !== null;
       if (match.void && !match.problem) this.said.textContent = t("arena.void");

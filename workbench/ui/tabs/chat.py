@@ -60,7 +60,6 @@ def build(app: App, t: Texts) -> Chat:
             value=["base"],
             multiselect=True,
             allow_custom_value=True,
-            max_choices=SLOTS,
             label=t("chat.columns"),
             info=t("chat.columns_help"),
             elem_id="chat-columns",
@@ -92,7 +91,7 @@ def build(app: App, t: Texts) -> Chat:
         with gr.Accordion(t("chat.memory"), open=False, elem_id="chat-memory"):
             residents.view()
     _wire(tab, chips)
-    mix.wire(mixing, tab.columns, t, SLOTS)
+    mix.wire(mixing, tab.columns)
     return tab
 
 
@@ -114,7 +113,8 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
         event.then(None, None, None, js="() => { window.workbench?.chat?.begun(); }", **quiet)
     for button, act in ((tab.stop, "stop"), (tab.retry, "retry"), (tab.clear, "clear")):
         button.click(None, None, None, js=f"() => {{ window.workbench?.chat?.act('{act}'); }}", **quiet)
-    changed = tab.columns.change(tab.show, [tab.id, tab.columns], None, **quiet | {"js": _SHOWING})
+    shown = [tab.columns, tab.problem]
+    changed = tab.columns.change(tab.show, [tab.id, tab.columns], shown, **quiet | {"js": _SHOWING})
     changed.then(None, None, None, js=_FOLLOW, **quiet)
     for field in tab.options.fields:  # what a button of the conversation asks again, it asks with these
         leave = field.blur if isinstance(field, gr.Textbox | gr.Number) else field.change
@@ -123,7 +123,7 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
     # A page that was loaded has the columns and options of what was said before.
     load = gr.context.Context.root_block.load
     opened = load(tab.open, tab.id, [tab.columns, *tab.options.fields], **own)
-    wished = opened.then(tab.show, [tab.id, tab.columns], None, **quiet | {"js": _OPENED})
+    wished = opened.then(tab.show, [tab.id, tab.columns], shown, **quiet | {"js": _OPENED})
     wished.then(None, None, None, js=_FOLLOW, **quiet)
     tab.reopen.click(tab.take, tab.id, [tab.columns, *tab.options.fields], **own)
 
@@ -163,10 +163,16 @@ class Chat:
         choices = self.found.choices(self.t)
         return [gr.update(choices=choices, value=talk.columns), *self.options.shown(talk)]
 
-    def show(self, key: str, columns: list[str] | None) -> None:
-        """Other columns; None from a page that is still being loaded."""
-        if columns is not None:
-            self.talks.get(key).show(list(columns)[:SLOTS])
+    def show(self, key: str, columns: list[str] | None) -> tuple[Any, Any]:
+        """Other columns; None from a page that is still being loaded. One too many is taken back, and said."""
+        if columns is None:
+            return gr.skip(), gr.skip()
+        kept, more = list(columns)[:SLOTS], list(columns)[SLOTS:]
+        self.talks.get(key).show(kept)
+        if more:
+            return gr.update(value=kept), forms.problem(self.t("chat.too_many", names=", ".join(more), limit=SLOTS))
+        # Taking it back comes here once more, with as many as there may be: the sentence stays.
+        return gr.skip(), gr.skip() if len(kept) == SLOTS else ""
 
     def remember(self, key: str, *values: Any) -> None:
         self.options.keep(self.talks.get(key), values)
