@@ -73,6 +73,16 @@ def test_what_can_be_represented_comes_back_equal(target, ending, source, tmp_pa
         assert load(out).records == [record], (target, ending)
 
 
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".parquet"])
+def test_texts_that_look_like_something_else_come_back_from_tables(ending, tmp_path):
+    texts = ["a\r\nb", "a\rb", '{"messages": []}', '[["a", "b"]]', "null", "=1", "sep=;", "\u2028", '"', "\ufeff"]
+    rows = [{"instruction": text, "input": text, "output": f"x{text}"} for text in texts]
+    source = tmp_path / "a.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    convert(source, tmp_path / f"b{ending}", "alpaca")
+    assert load(tmp_path / f"b{ending}").records == load(source).records and len(load(source).records) == len(texts)
+
+
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet"])
 def test_records_of_several_shapes_share_a_file(ending, source, tmp_path):
     convert(source(*ALL), tmp_path / f"out{ending}", "canonical")

@@ -61,6 +61,7 @@ CASES = [
      TWO),
     ("guanaco_chat", {"instruction": "User:甲Assistant:乙", "input": "System:景\nUser:丙", "output": "丁"}, SYSTEM_TWO),
     ("guanaco_chat", {"instruction": "User:甲\nAssistant:乙\n", "input": "User: 丙", "output": "丁"}, TWO),
+    ("alpaca", {"instruction": "译", "input": "User: 雨", "output": "rain"}, joined("译", "User: 雨", "rain")),
     ("input_target", {"kind": "NLI", "input": "甲", "target": "乙"}, TALK),
     ("pclue", {"input": "甲", "target": "乙", "answer_choices": ["乙", "否"], "type": "classify"}, TALK),
     ("pclue", {"input": "甲", "target": "乙", "answer_choices": "", "type": "generate"}, TALK),
@@ -282,9 +283,9 @@ def test_columns_are_mapped_by_hand(tmp_path):
 
 def test_a_forced_format_is_used_instead_of_the_detected_one(tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_text(json.dumps({"input": "User: a", "instruction": "b", "output": "c"}), encoding="utf-8")
+    path.write_text(json.dumps({"input": "User: a", "instruction": "", "output": "c"}), encoding="utf-8")
     assert load(path).report.format == "guanaco_chat"
-    assert load(path, source="alpaca").records[0].messages[0].content == "b\nUser: a"
+    assert load(path, source="alpaca").records[0].messages[0].content == "User: a"
 
 
 @pytest.mark.parametrize(

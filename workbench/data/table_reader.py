@@ -190,13 +190,13 @@ def _header(cells: Iterable[Any]) -> list[str]:
 
 
 def _row(header: list[str], cells: Iterable[Any]) -> dict[str, Any]:
-    return {name: _cell(name, value) for name, value in zip(header, cells, strict=True)}
+    return {name: _cell(name, value, header) for name, value in zip(header, cells, strict=True)}
 
 
-def _cell(name: str, value: Any) -> Any:
+def _cell(name: str, value: Any, header: Sequence[str]) -> Any:
     if not isinstance(value, str) or value[:1] not in ("[", "{"):
         return value
-    if name in _NESTED or (name == "input" and value.startswith('{"messages"')):  # OpenAI's preference rows
+    if name in _NESTED or (name == "input" and "preferred_output" in header):  # OpenAI's preference rows
         try:
             inner = json.loads(value)
         except (ValueError, RecursionError):
@@ -257,7 +257,10 @@ def _batch(batch: Any) -> Iterator[dict[str, Any]]:
         part = batch.slice(at, 1024)
         lists = [part.column(index).to_pylist() for index in kept]
         for cells in zip(*lists, strict=True):
-            yield {names[index]: _cell(names[index], _text_of(cell)) for index, cell in zip(kept, cells, strict=True)}
+            yield {
+                names[index]: _cell(names[index], _text_of(cell), names)
+                for index, cell in zip(kept, cells, strict=True)
+            }
 
 
 def _sheets(file: BinaryIO) -> Iterator[dict[str, Any]]:

@@ -95,10 +95,13 @@ def _csv(file: IO[bytes], rows: Iterable[RawRow], delimiter: str = ",") -> int:
     with _spooled(rows) as (columns, _, again):
         text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+        # Left to itself it quotes a lone line feed but no carriage return, at which readers begin a new row.
+        quoting = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(columns)
         count = 0
         for row in again():
-            writer.writerow([_cell(row.get(column)) for column in columns])
+            cells = [_cell(row.get(column)) for column in columns]
+            (quoting if any("\r" in cell for cell in cells) else writer).writerow(cells)
             count += 1
         text.detach()
     return count

@@ -12,8 +12,11 @@ _ROLES = {"User": "user", "Assistant": "assistant", "System": "system"}
 
 
 def _matches(row: RawRow) -> bool:
-    given = row["input"]
-    return type(given) is str and ("User" in given or "System" in given) and _STARTS.match(given) is not None
+    given, past = row["input"], row["instruction"]
+    if type(given) is not str or not ("User" in given or "System" in given) or _STARTS.match(given) is None:
+        return False
+    # Behind an ordinary instruction it is a dialogue to work on, which is alpaca's.
+    return type(past) is str and (not past.strip() or _SPEAKER.match(past) is not None)
 
 
 def _convert(row: RawRow) -> Conversation:
