@@ -78,3 +78,12 @@ def test_a_training_file_of_llama_factory_fills_the_form_and_what_it_left_out_is
         "data/dataset_info.json#identity; data/dataset_info.json#alpaca_en_demo"
     )
     expect(page.locator("#training-learning_rate input")).to_have_value("0.0001")
+    # The list stays while one goes on; a refusal goes with the first correction.
+    page.locator("#training-learning_rate input").fill("0.0002")
+    page.locator("#training-learning_rate input").press("Tab")
+    expect(said).to_contain_text("Left out")
+    page.locator("#train-button").click()
+    expect(said.get_by_role("alert")).to_contain_text("dataset_info.json")
+    page.locator("#data-path textarea").fill("rows.jsonl")
+    page.locator("#data-path textarea").press("Tab")
+    expect(said.get_by_role("alert")).to_have_count(0)

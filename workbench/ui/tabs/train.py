@@ -17,6 +17,8 @@ from workbench.ui.i18n import Texts
 if TYPE_CHECKING:
     from workbench.ui.app import App
 
+# A refusal is of the form as it was; what stands at a field is judged there. What an opened file left out stays.
+_FORGET = """(said) => (/role="alert"/.test(said) ? "" : said)"""
 _SHOW = "(run) => workbench.show('train', run)"
 
 
@@ -61,6 +63,9 @@ def build(app: App, t: Texts) -> Train:
     tab.started = gr.Textbox(visible=False)
     fields = tab.form.inputs
     plan.wire(tab.form)
+    edits = [field.input for field in (tab.name, *fields)]
+    edits += [field.blur for field in (tab.name, *fields) if isinstance(field, gr.Textbox)]  # what was pasted
+    gr.on(edits, None, tab.problem, tab.problem, js=_FORGET, show_progress="hidden", api_visibility="private")
     machine.wire(app, t, tab.form)
     mixing.wire(app, t, tab.form)
     tab.preset.input(tab.take_preset, tab.preset, [tab.problem, *fields], api_visibility="private").then(
