@@ -71,7 +71,9 @@ def test_out_of_memory_goes_on_in_smaller_batches_on_the_same_curve(new_run, hub
     assert (state["state"], state["pieces"], state["step"]) == ("finished", 4, undisturbed.state()["step"])
     assert state["reason"].startswith("Memory was short: trained with training.per_device_train_batch_size=1 and")
     log = run.log_path.read_text(encoding="utf-8")
-    assert "Going on from step 2, the last checkpoint" in log
+    first = "Going on from step 2, the last checkpoint, with training.gradient_checkpointing=true, which was left open"
+    assert log.index(first) < log.index("Going on from step 2, the last checkpoint, with training.per_device")
+    assert run.spec().training.gradient_checkpointing is True, "a resume computes in the same way"
     assert "per_device_train_batch_size=2 and training.gradient_accumulation_steps=2: the same effective" in log
     assert "per_device_train_batch_size=1 and training.gradient_accumulation_steps=4: the same effective" in log
     mine, theirs = run.metrics(), undisturbed.metrics()
@@ -82,7 +84,8 @@ def test_out_of_memory_goes_on_in_smaller_batches_on_the_same_curve(new_run, hub
 
 
 def test_out_of_memory_without_the_knob_fails_and_can_be_resumed(new_run, hub, monkeypatch):
-    run = new_run(**{"training.retry_on_out_of_memory": False, "training.per_device_train_batch_size": 6})
+    run = new_run(**{"training.retry_on_out_of_memory": False, "training.per_device_train_batch_size": 6,
+                     "training.gradient_checkpointing": False})  # fmt: skip
     with monkeypatch.context() as patched:
         patched.setattr(sft.SftTrainer, "_loss", too_large_above(5, []))
         state = train(run, hub=hub)
@@ -92,6 +95,30 @@ def test_out_of_memory_without_the_knob_fails_and_can_be_resumed(new_run, hub, m
     with monkeypatch.context() as patched:  # memory is as short as before
         patched.setattr(sft.SftTrainer, "_loss", too_large_above(5, []))
         assert train(run, hub=hub, resume=True)["state"] == "finished"
+
+
+@pytest.mark.parametrize("retries", [True, False])
+def test_out_of_memory_first_turns_on_the_checkpointing_that_was_left_open(new_run, hub, monkeypatch, retries):
+    honest = sft.SftTrainer._loss
+
+    def too_large_without(self, *given):
+        import torch
+
+        if self.model.training and self.state.global_step >= 3 and not self.args.gradient_checkpointing:
+            torch.empty(2**50)
+        return honest(self, *given)
+
+    undisturbed, run = new_run("undisturbed"), new_run("tight", **{"training.retry_on_out_of_memory": retries})
+    train(undisturbed, hub=hub)
+    monkeypatch.setattr(sft.SftTrainer, "_loss", too_large_without)
+    state = train(run, hub=hub)
+    if not retries:
+        assert state["state"] == "failed"
+        assert "A resume goes on with training.gradient_checkpointing=true" in state["reason"]
+        state = train(run, hub=hub, resume=True)
+    assert (state["state"], state["pieces"], state["checkpointing"]) == ("finished", 1, "eased")
+    assert state["reason"].startswith("Memory was short: trained with training.gradient_checkpointing=true")
+    assert [row["loss"] for row in run.metrics()] == pytest.approx([row["loss"] for row in undisturbed.metrics()])
 
 
 def test_one_row_that_does_not_fit_fails_the_run(new_run, hub, monkeypatch):

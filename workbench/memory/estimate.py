@@ -24,7 +24,7 @@ TIGHT = 0.85  # of what is available: other programs and the allocator want thei
 # Interpreter and libraries on a CPU; context and workspaces on an accelerator.
 _FRAMEWORK = {"cpu": 580e6, "cuda": 650e6, "xpu": 650e6, "mps": 400e6}
 _STEPWISE = ("gelu_new", "gelu_fast", "quick_gelu")  # written out in Python, a tensor for each operation
-_NO_CHECKPOINTING = ("prefix",)  # a learned prefix lives in the cache, which checkpointing switches off
+NO_CHECKPOINTING = ("prefix",)  # a learned prefix lives in the cache, which checkpointing switches off
 _MAPPED = 32 * 2**20
 # What they compute is added to a layer's output; OFT and BOFT turn its input instead.
 _ADDED = ("lora", "adalora", "vera", "loha", "lokr")
@@ -89,7 +89,7 @@ def estimate(
     if spec.training.gradient_checkpointing == "auto":
         kept = estimate(with_checkpointing(spec, False), rows=rows, model=model, device=device)
         found = kept
-        if kept.verdict != "fits" and spec.adapter.type not in _NO_CHECKPOINTING:
+        if kept.verdict != "fits" and spec.adapter.type not in NO_CHECKPOINTING:
             twice = estimate(with_checkpointing(spec, True), rows=rows, model=model, device=device)
             found = min(kept, twice, key=lambda one: one.total_bytes)
         return replace(found, without_checkpointing_bytes=kept.total_bytes)

@@ -1,11 +1,14 @@
-"""Out of memory -> the same effective batch in smaller pieces."""
+"""Out of memory -> the same steps in less memory: activations computed twice, then the batch in smaller pieces."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from workbench.memory.estimate import NO_CHECKPOINTING, with_checkpointing
 from workbench.specs import Spec, layered, parse, to_mapping
 
+# state.json: "auto" where gradient checkpointing was left open and is off, "eased" once memory ran out and it is on
+CHECKPOINTING = "checkpointing"
 PIECES = "pieces"  # state.json: into how many pieces each batch of the spec is cut, if memory ran out
 
 
@@ -13,6 +16,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Of the device or the host; torch tells the host's as a plain RuntimeError."""
     said = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+
+
+def can_checkpoint(spec: Spec, model: Any) -> bool:
+    return spec.adapter.type not in NO_CHECKPOINTING and getattr(model, "supports_gradient_checkpointing", True)
+
+
+def easier(spec: Spec, pieces: int, checkpointing: str) -> tuple[Spec, int] | None:
+    """What to try next, as spec and pieces; None for one row that is computed as sparingly as can be."""
+    if checkpointing == "auto":
+        return with_checkpointing(spec, True), pieces
+    more = more_pieces(in_pieces(spec, pieces))
+    return None if more is None else (spec, pieces * more)
 
 
 def more_pieces(spec: Spec) -> int | None:

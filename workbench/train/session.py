@@ -104,36 +104,49 @@ def _train(
     base = replace(hub.load(spec.model), tokenizer=tokenizer)
     abilities.check(flatten(to_mapping(spec, all_values=True)), str(base.device))
     importlib.import_module(f"workbench.stages.{spec.stage}")  # its libraries count among what this process holds
+    left_open = spec.training.gradient_checkpointing == "auto"
     spec = settled(run, spec, rendered, base, log)
     heart.note(estimated_memory_bytes=expected_bytes(spec, rendered, base))
-    pieces = run.stored_state().get(memory_retry.PIECES, 1)
+    before = run.stored_state()
+    pieces, checkpointing = before.get(memory_retry.PIECES, 1), before.get(memory_retry.CHECKPOINTING, "")
+    if left_open and not spec.training.gradient_checkpointing and memory_retry.can_checkpoint(spec, base.model):
+        checkpointing = "auto"
+        heart.note(**{memory_retry.CHECKPOINTING: checkpointing})
     with _threads(spec, base), hub.held(base):
         while True:
-            smaller = memory_retry.in_pieces(spec, pieces)
-            pass_ = _Pass(run, smaller, hub, base, rendered, held_out, heart, log, on_progress)
+            pass_ = _Pass(
+                run, memory_retry.in_pieces(spec, pieces), hub, base, rendered, held_out, heart, log, on_progress
+            )
             if pieces > 1:
                 pass_.why = WorkbenchError("train.in_smaller_batches", **memory_retry.sizes(spec, pieces))
+            elif checkpointing == "eased":
+                pass_.why = WorkbenchError("train.with_checkpointing")
             try:
                 return pass_.go(checkpoint, tell, began)
             except Exception as error:
                 if not memory_retry.is_out_of_memory(error):
                     raise
-                more = memory_retry.more_pieces(pass_.spec)
-                if more is None:
+                easier = memory_retry.easier(spec, pieces, checkpointing)
+                if easier is None:
                     raise WorkbenchError("train.row_too_large", step=_last_step(run)) from error
+                spec, pieces = easier
+                sizes = memory_retry.sizes(spec, pieces)
+                kind = "checkpointing" if checkpointing == "auto" else "batches"
+                if checkpointing == "auto":
+                    checkpointing = "eased"
+                    run.change_spec(spec)  # a resume computes in the same way
+                tried = {memory_retry.PIECES: pieces, memory_retry.CHECKPOINTING: checkpointing}
                 if not spec.training.retry_on_out_of_memory:
-                    heart.note(**{memory_retry.PIECES: pieces * more})  # what a resume goes on with
-                    sizes = memory_retry.sizes(spec, pieces * more)
-                    raise WorkbenchError("train.out_of_memory", step=_last_step(run), **sizes) from error
+                    heart.note(**tried)  # what a resume goes on with
+                    raise WorkbenchError(f"train.out_of_memory_{kind}", step=_last_step(run), **sizes) from error
             # Outside the handler: the error's frames hold the tensors of the step that did not fit.
-            pieces *= more
-            before = _used_bytes()
+            used = _used_bytes()
             del pass_
             _release_memory()
-            freed = max(0, before - _used_bytes()) // 2**20
+            freed = max(0, used - _used_bytes()) // 2**20
             checkpoint = resuming.prepare(run)
             step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-            why = WorkbenchError("train.smaller_batches", freed=freed, step=step, **memory_retry.sizes(spec, pieces))
+            why = WorkbenchError(f"train.going_on_{kind}", freed=freed, step=step, **sizes)
             log(why.text("en"))
             heart.enter(
                 "running",
@@ -141,7 +154,7 @@ def _train(
                 generation=run.generation() + 1,
                 reason=why.text("en"),
                 reasons={language: why.text(language) for language in LANGUAGES},
-                **{memory_retry.PIECES: pieces},
+                **tried,
             )
 
 
