@@ -31,6 +31,10 @@ CASES = {
     ("loftq_base", "adapter.init_lora_weights"): {"adapter.init_lora_weights": "loftq"},
     ("rewritten_base", "adapter.init_lora_weights"): {
         "adapter.init_lora_weights": "olora", "model.quantization": "int8"},
+    ("dora_int8", "adapter.use_dora"): {"adapter.use_dora": True, "model.quantization": "int8"},
+    ("rounded_method", "adapter.type"): {"adapter.type": "loha", "model.quantization": "nf4"},
+    ("schedule_settings", "training.lr_scheduler_kwargs"): {"training.lr_scheduler_kwargs": "power=2"},
+    ("optimizer_settings", "training.optim_args"): {"training.optim_args": "momentum"},
     ("adalora_ranks", "adapter.init_r"): {"adapter.type": "adalora", "adapter.init_r": 8, "adapter.target_r": 8},
     ("no_tokens", "adapter.token_indices"): {"adapter.type": "trainable_tokens"},
     ("prefix_checkpointing", "training.gradient_checkpointing"): {
@@ -86,3 +90,16 @@ def test_rules_name_knobs_that_there_are():
 def test_a_knob_that_a_stage_does_not_ask_makes_no_clash_there():
     left_over = {"data.packing": True, "adapter.type": "prefix"}  # of conversations, and out of sight
     assert conflicts.find(parse({"stage": "pretrain", "pretrain.blocks": "rows"} | left_over)) == []
+
+
+def test_the_settings_of_a_schedule_are_those_of_transformers():
+    import inspect
+
+    from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
+
+    ours = {"optimizer", "last_epoch", "num_warmup_steps", "num_training_steps"}  # the Trainer gives these
+    makers = {kind.value: make for kind, make in TYPE_TO_SCHEDULER_FUNCTION.items()}
+    for kind, names in conflicts.SCHEDULE_SETTINGS.items():
+        assert set(inspect.signature(makers[kind]).parameters) - ours == set(names), kind
+    following = {"training.lr_scheduler_type": "greedy", "training.lr_scheduler_kwargs": "patience=0"}
+    assert conflicts.find(parse(following | {"data.eval_fraction": 0.1})) == []

@@ -13,7 +13,7 @@ from workbench.data.render import render
 from workbench.errors import UserError
 from workbench.models import bottleneck
 from workbench.models.hub import Hub
-from workbench.specs import layered, parse
+from workbench.specs import conflicts, layered, parse
 from workbench.specs.adapter import Kind
 from workbench.stages import methods, sft
 
@@ -303,6 +303,32 @@ def test_loftq_begins_nearer_to_the_unrounded_model_than_nothing(tiny_model, tmp
     assert (logits(trainer.model) - wanted).norm() < 0.9 * (before - wanted).norm()
     with torch.no_grad():
         assert torch.equal(rounded.model(IDS).logits, before)
+
+
+@pytest.mark.parametrize("quantization", ["nf4", "int8"])
+def test_over_a_rounded_base_what_learns_has_32_bits_and_is_loaded_again_exactly(tiny_model, tmp_path, quantization):
+    pytest.importorskip("bitsandbytes")
+    path = tiny_model("llama", hidden_size=64, intermediate_size=128, head_dim=16)
+    rounded = Hub().load(parse({"model.path": str(path), "model.quantization": quantization}).model)
+    given = {"model.path": str(path), "model.quantization": quantization}
+    cases = ["lora", "dora", "lora fa", "adalora", "ia3", "oft", "boft", "vera", "loha", "lokr", "ln_tuning",
+             "prefix", "bottleneck in series", "freeze"]  # fmt: skip
+    refused = []
+    for case in cases:
+        adapter = CASES[case]
+        spec = parse(layered(given, {f"adapter.{name}": value for name, value in adapter.items()}))
+        if any(found.refuses for found in conflicts.find(spec)):
+            refused.append(case)
+            continue
+        trainer = build(rounded, tmp_path / case, adapter, **given)
+        learned = [value for value in trainer.model.parameters() if value.requires_grad]
+        assert {value.dtype for value in learned} == {torch.float32}, case
+        trainer.train()
+        trained = logits(trainer.model)
+        trainer.method.save(trainer.model, tmp_path / f"saved {case}")
+        assert (logits(attached(rounded, tmp_path / f"saved {case}")) - trained).abs().max() < 2e-5, case
+    always = {"loha", "lokr", "bottleneck in series", "freeze"}
+    assert set(refused) == (always if quantization == "nf4" else always | {"dora", "ia3", "oft", "boft", "vera"})
 
 
 def test_every_method_and_every_way_to_begin_is_documented():

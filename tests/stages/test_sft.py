@@ -24,12 +24,12 @@ TALKS = [
 def built(tiny_model, tmp_path):
     from workbench.models.hub import Hub
 
-    def make(family="qwen3", held_out=False, **changes):
+    def make(family="qwen3", held_out=False, talks=TALKS, **changes):
         values = {"model.path": str(tiny_model(family)), "training.num_train_epochs": 1, "training.max_steps": 4,
                   "training.per_device_train_batch_size": 2, "adapter.r": 4, "adapter.lora_alpha": 12}  # fmt: skip
         spec = parse(layered(values, changes))
         base = Hub().load(spec.model)
-        rows = [render(talk, base.tokenizer, 200) for talk in TALKS]
+        rows = [render(talk, base.tokenizer, 200) for talk in talks]
         tokenizer = copy.deepcopy(base.tokenizer)
         kept = rows if held_out else ()
         return sft.build(spec, tree(base.model), tokenizer, rows, tmp_path / "run", held_out=kept), base, rows
@@ -137,6 +137,13 @@ def test_experts_are_balanced_as_TRL_does_it_and_only_when_asked(built):
 def test_a_model_without_experts_refuses_to_balance_them(built):
     with pytest.raises(UserError, match="a qwen3 model has no experts to balance"):
         built(**{"training.router_aux_loss_coef": 0.01})
+
+
+def test_rows_longer_than_the_positions_a_model_has_learned_are_refused(built):
+    long = [Conversation.of(("user", "Count."), ("assistant", "one " * 60))]
+    built("gpt_neox", talks=long)  # rotary: any length
+    with pytest.raises(UserError, match=r"longest row has 200 tokens, and this gpt2 model knows 190 positions"):
+        built("gpt2", talks=long, **{"adapter.type": "prompt", "adapter.num_virtual_tokens": 66})
 
 
 def test_nothing_is_printed_to_stdout(built, capsys):

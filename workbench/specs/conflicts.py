@@ -6,7 +6,7 @@ models/abilities.py, what depends on the model is refused when the run begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,19 @@ _BASE_LEARNS = ("full", "freeze", "lisa")
 _LEARN_TOKENS = ("lora", "full", "lisa")
 _FOLLOWS_EVALUATION = ("reduce_lr_on_plateau", "greedy")
 _REWRITES_BASE = ("pissa", "olora")
+# What the libraries cannot put on layers that are rounded so, or not load again.
+_NOT_ROUNDED = {
+    "nf4": ("loha", "lokr", "bottleneck"),
+    "int8": ("ia3", "oft", "boft", "vera", "loha", "lokr", "bottleneck"),
+}
+# Names that each schedule of transformers takes; the ones that follow the evaluation take those of torch's own.
+SCHEDULE_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "linear": (), "constant": (), "constant_with_warmup": (), "cosine": ("num_cycles",),
+    "cosine_with_restarts": ("num_cycles",), "cosine_with_min_lr": ("num_cycles", "min_lr", "min_lr_rate"),
+    "polynomial": ("lr_end", "power"), "inverse_sqrt": ("timescale",),
+    "warmup_stable_decay": ("num_decay_steps", "num_stable_steps", "warmup_type", "decay_type", "min_lr_ratio",
+                            "num_cycles"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,17 @@ def _begins(of: Values, way: str) -> bool:
     return bool(of("adapter.continue_from").strip()) and of("adapter.continue_as") == way
 
 
+def _set(text: str) -> list[str] | None:
+    """`num_cycles=2, power=1` -> the names; None for what is no such list."""
+    parts = [[piece.strip() for piece in part.split("=")] for part in text.split(",") if part.strip()]
+    return None if any(len(part) != 2 or not all(part) for part in parts) else [part[0] for part in parts]
+
+
+def _no_settings(of: Values) -> bool:
+    names, known = _set(of("training.lr_scheduler_kwargs")), SCHEDULE_SETTINGS.get(of("training.lr_scheduler_type"))
+    return names is None or (known is not None and not set(names) <= set(known))
+
+
 def _lacks(of: Values, *names: str) -> bool:
     return not any(name in str(of("training.lr_scheduler_kwargs")) for name in names)
 
@@ -83,7 +107,7 @@ RULES: tuple[Rule, ...] = (
          lambda of: _new_tokens(of) and of("model.quantization") != "none"),
     Rule("vocabulary_initial", "vocabulary.tokens", ("adapter.type", "adapter.init_lora_weights"),
          lambda of: _new_tokens(of) and of("adapter.type") == "lora"
-         and of("adapter.init_lora_weights") in _REWRITES_BASE),
+         and of("adapter.init_lora_weights") in (*_REWRITES_BASE, "eva")),
     Rule("vocabulary_continued", "vocabulary.tokens", ("adapter.continue_from", "adapter.continue_as"),
          lambda of: _new_tokens(of) and _begins(of, "same")),
     # -- model and method -------------------------------------------------------------------------------------------
@@ -106,6 +130,10 @@ RULES: tuple[Rule, ...] = (
     Rule("loftq_base", "adapter.init_lora_weights", ("adapter.type", "model.quantization"),
          lambda of: of("adapter.type") == "lora" and of("adapter.init_lora_weights") == "loftq"
          and of("model.quantization") != "nf4"),
+    Rule("dora_int8", "adapter.use_dora", ("adapter.type", "model.quantization"),
+         lambda of: of("adapter.use_dora") and of("adapter.type") == "lora" and of("model.quantization") == "int8"),
+    Rule("rounded_method", "adapter.type", ("model.quantization",),
+         lambda of: of("adapter.type") in _NOT_ROUNDED.get(of("model.quantization"), ())),
     Rule("rewritten_base", "adapter.init_lora_weights", ("adapter.type", "model.quantization"),
          lambda of: of("adapter.type") == "lora" and of("adapter.init_lora_weights") in _REWRITES_BASE
          and of("model.quantization") != "none"),
@@ -140,6 +168,8 @@ RULES: tuple[Rule, ...] = (
          lambda of: of("training.lr_scheduler_type") in _FOLLOWS_EVALUATION and _no_evaluation(of)),
     Rule("never_evaluated", "training.eval_steps", ("data.eval_fraction",),
          lambda of: of("training.eval_steps") > 0 and _no_evaluation(of), refuses=False),
+    Rule("schedule_settings", "training.lr_scheduler_kwargs", ("training.lr_scheduler_type",), _no_settings),
+    Rule("optimizer_settings", "training.optim_args", (), lambda of: _set(of("training.optim_args")) is None),
     Rule("min_rate_missing", "training.lr_scheduler_kwargs", ("training.lr_scheduler_type",),
          lambda of: of("training.lr_scheduler_type") == "cosine_with_min_lr" and _lacks(of, "min_lr")),
     Rule("decay_missing", "training.lr_scheduler_kwargs", ("training.lr_scheduler_type",),

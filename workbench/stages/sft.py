@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,12 @@ def build(
     method = method or methods.of(spec)
     device, dtype = next(model.parameters()).device, model.dtype
     routers = _routers(model, spec)
+    _check_lengths(model, spec, [*rows, *held_out])
     set_seed(spec.training.seed)
     learning = method.put_on(model, tokenizer, rows)
     if method.learns_head:  # TRL refuses this for the sake of its fused head, which is not used then
         learning.get_output_embeddings = lambda: None
+    learned = {name: value.data for name, value in learning.named_parameters() if value.requires_grad}
     with BUILDING:
         trainer = SftTrainer(
             model=learning,
@@ -58,6 +61,11 @@ def build(
             data_collator=Collator(_pad_token(tokenizer)),
             callbacks=[*method.callbacks(learning), *callbacks],
         )
+    # Over a rounded base TRL turns what learns into bfloat16, which loses LoftQ's beginning and small steps, and does
+    # not match what only stands beside it (VeRA's projections, LoRA-FA's A).
+    for name, value in learning.named_parameters():
+        if value.requires_grad and value.dtype != learned[name].dtype:
+            value.data = learned[name]
     learning.__dict__.pop("get_output_embeddings", None)
     for name, value in routers.items():  # TRL writes the knob there, and a whole model would be saved with it
         setattr(bare(learning).config.get_text_config(), name, value)
@@ -213,6 +221,20 @@ def _routers(model: Any, spec: Spec) -> dict[str, Any]:
     if spec.training.router_aux_loss_coef and "output_router_logits" not in found:
         raise UserError("training.no_routers", path="training.router_aux_loss_coef", kind=model.config.model_type)
     return found
+
+
+def _check_lengths(model: Any, spec: Spec, rows: Sequence[Rendered]) -> None:
+    """Raises UserError for rows longer than the positions that a model has learned (GPT-2); others go on counting."""
+    known = [name for name, part in model.named_modules() if isinstance(part, torch.nn.Embedding)]
+    if not any(re.search(r"wpe$|position", name) for name in known):
+        return
+    before = spec.adapter.num_virtual_tokens if spec.adapter.type in ("prefix", "prompt", "p_tuning") else 0
+    limit = model.config.max_position_embeddings - before
+    longest = max(len(row.input_ids) for row in rows)
+    if longest > limit:
+        raise UserError(
+            "training.rows_too_long", path="data.max_length", longest=longest, limit=limit, kind=model.config.model_type
+        )
 
 
 def _first_document(row: dict[str, Any]) -> dict[str, Any]:
