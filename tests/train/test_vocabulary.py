@@ -116,7 +116,7 @@ def test_another_vocabulary_is_refused_with_both_sizes_and_the_pair_that_fits(fi
     ("changes", "sentence"),
     [
         ({"adapter.type": "ia3"}, "ia3 cannot train the embeddings"),
-        ({"adapter.init_lora_weights": "pissa"}, "lora (pissa) cannot train the embeddings"),
+        ({"adapter.init_lora_weights": "pissa"}, "Set adapter.init_lora_weights to true"),
         ({"vocabulary.tokens": "a, e"}, "None of the 2 words is a new token"),
     ],
 )
