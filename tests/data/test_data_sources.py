@@ -8,6 +8,7 @@ from workbench import notices
 from workbench.data import hubs, registry, sources
 from workbench.data.load import load
 from workbench.data.mix import training_records
+from workbench.data.readers import read_rows
 from workbench.data.records import Conversation, Feedback, Message, Preference, Text
 from workbench.errors import UserError
 from workbench.specs import parse
@@ -51,6 +52,17 @@ def test_where_notices_go_is_never_read_as_rows(home):
     (home / "data" / "link.json").unlink()
     report = load(home).report
     assert (report.rows_good, report.rows_bad) == (1, 0)
+
+
+def test_each_file_of_a_folder_has_its_encoding_and_one_that_is_gone_costs_itself_only(tmp_path):
+    row = '{"instruction": "问题是什么？", "output": "答案在这里，请看一看。"}\n'
+    for name, codec in (("a.jsonl", "gb18030"), ("b.jsonl", "utf-8"), ("c.jsonl", "utf-8")):
+        (tmp_path / name).write_bytes((row * 5).encode(codec))
+    opened = read_rows(tmp_path)
+    (tmp_path / "b.jsonl").unlink()
+    report = load(opened).report
+    assert (report.encoding, report.rows_good, report.rows_bad) == ("gb18030, utf-8", 10, 1)
+    assert "b.jsonl" in report.bad[0].reason.text()
 
 
 def test_an_empty_folder_is_refused(tmp_path):

@@ -111,10 +111,14 @@ def test_a_broken_parquet_file_says_so(tmp_path):
 def test_a_workbook_is_read_as_text_over_all_its_sheets(tmp_path):
     _workbook(
         tmp_path / "a.xlsx",
-        [[["问题", "回答"], ["一加一", 2], [], ["电话", "01012345678"]], [["question", "answer"], ["pi", 3.5]], []],
+        [
+            [["问题", "回答"], ["一加一", 2], [], ["电话", "01012345678"]],
+            [["question", "answer"], ["pi", 3.5], ["so?", True]],
+            [],
+        ],
     )
     loaded = load(tmp_path / "a.xlsx")
-    assert [record.messages[1].content for record in loaded.records] == ["2", "01012345678", "3.5"]
+    assert [record.messages[1].content for record in loaded.records] == ["2", "01012345678", "3.5", "TRUE"]
     assert loaded.report.format == "question_answer"
 
 
@@ -137,7 +141,8 @@ def _workbook(path, sheets):
                     if isinstance(cell, str):
                         body += f'<c r="{column}{at}" t="inlineStr"><is><t>{cell}</t></is></c>'
                     else:
-                        body += f'<c r="{column}{at}"><v>{cell}</v></c>'
+                        told = ' t="b"' if isinstance(cell, bool) else ""
+                        body += f'<c r="{column}{at}"{told}><v>{int(cell) if told else cell}</v></c>'
                 body += "</row>"
             sheet = f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>'
             file.writestr(f"xl/worksheets/s{number}.xml", sheet)

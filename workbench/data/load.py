@@ -111,6 +111,7 @@ class Scan:
                 yield Item(raw.row, raw.line, one, None, schema.slug, value)
         for schema, rows in gathered.values():
             yield from self._gather(schema, rows)
+        report.encoding = self._rows.encoding  # of a folder known now: each of its files has its own
 
     def _mended(self, raw: Row) -> bool:
         """Whether the row can be read once the comma behind it is gone."""

@@ -74,9 +74,14 @@ def _folder(path: Path, encoding: str | None) -> Rows:
     found = Rows(iter(()), first.encoding, "folder")
 
     def rows() -> Iterator[Row]:
-        before = 0
+        before, seen = 0, dict.fromkeys([first.encoding])
         for number, file in enumerate(files):
-            part = first if number == 0 else read_rows(file, encoding=encoding)
+            try:
+                part = first if number == 0 else read_rows(file, encoding=encoding)
+            except UserError as error:  # one file that may not be opened costs itself only
+                part = Rows(iter([Row(1, None, None, error)]), "", "")
+            seen[part.encoding] = None
+            found.encoding = ", ".join(filter(None, seen))
             count = 0
             for row in part:
                 count = row.row

@@ -270,7 +270,7 @@ def _sheets(file: BinaryIO) -> Iterator[dict[str, Any]]:
     for name in book.sheet_names:
         header: list[str] | None = None
         for cells in book.get_sheet_by_name(name).iter_rows():
-            texts = [_text_of(cell) for cell in cells]
+            texts = [str(cell).upper() if isinstance(cell, bool) else _text_of(cell) for cell in cells]
             if not any(texts):
                 continue
             if header is None:
