@@ -124,6 +124,15 @@ def test_a_question_is_edited_into_a_branch_and_both_stay(visit, babbler):
     written(page, 1)
     page.get_by_role("button", name="Earlier branch").click()
     expect(page.locator(".wb-question .wb-said")).to_have_text(["My name is Tom.", "What is my name?"])
+    first = page.locator(".wb-answer").first
+    for words in ("**Tom** and `x`", "better"):  # what stands in the box is what was written, not how it looks
+        first.get_by_role("button", name="Edit this answer").click()
+        if words == "better":
+            expect(page.locator(".wb-answer .wb-rewrite")).to_have_value("**Tom** and `x`")
+        page.locator(".wb-answer .wb-rewrite").fill(words)
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".wb-answer .wb-rewrite")).to_have_count(0)
+        expect(first.locator("[data-testid=bot]")).to_have_text(words.replace("*", "").replace("`", ""))
 
 
 def test_what_is_typed_stays_text(visit, babbler):

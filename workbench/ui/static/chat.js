@@ -2,7 +2,7 @@
    Only the `html` parts of a cell are markup: the server made them and escaped what people and models wrote. */
 "use strict";
 (() => {
-  const { page, el, fill } = window.workbench.tools;
+  const { page, el, fill, ask } = window.workbench.tools;
   if (window.workbench.chat) return;  // Gradio may put the head's scripts in twice
   const texts = window.workbenchPage.chat;
   const t = (key, values = {}) => fill(texts[key] ?? key, values);
@@ -198,6 +198,12 @@
       area.focus();
     }
 
+    /* What a column wrote, before Markdown, formulas and folds became HTML. */
+    async written(turn, column, take) {
+      try { await take((await ask(`archive/answer?${new URLSearchParams({ id: ownId(), turn, column, lang: page.language })}`)).answer); }
+      catch (error) { this.say(error.message); }
+    }
+
     cell(data, slot) {
       const { turn, column } = data;
       const nodes = {
@@ -206,8 +212,8 @@
         stop: button("■", t("stop_one"), () => this.act("stop", { column }), { class: "wb-mini wb-while" }),
         more: button("→", t("go_on"), () => this.act("continue", { turn, column })),
         again: button("↻", t("retry_one"), () => this.act("retry", { turn, column })),
-        rewrite: button("✎", t("rewrite"), () => this.edit(nodes.said, nodes.said.innerText, (text) => this.act("rewrite", { turn, column, text }))),
-        copy: button("❐", t("copy"), () => navigator.clipboard?.writeText(nodes.said.innerText)),
+        rewrite: button("✎", t("rewrite"), () => this.written(turn, column, (before) => this.edit(nodes.said, before, (text) => this.act("rewrite", { turn, column, text })))),
+        copy: button("❐", t("copy"), () => this.written(turn, column, (text) => navigator.clipboard?.writeText(text))),
       };
       nodes.said = el("div", { class: "wb-said wb-prose", "data-testid": "bot" }, nodes.settled, nodes.tail);
       const label = this.columns[slot]?.label ?? column;

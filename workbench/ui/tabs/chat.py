@@ -64,6 +64,7 @@ def build(app: App, t: Texts) -> Chat:
             info=t("chat.columns_help"),
             elem_id="chat-columns",
         )
+        tab.crowded = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="chat-crowded")
         feed.view()
         with gr.Row(elem_classes=["wb-chips"], elem_id="chat-chips"):
             chips = [gr.Button(t(f"chat.chips.{name}"), size="sm") for name in CHIPS]
@@ -113,7 +114,7 @@ def _wire(tab: Chat, chips: Sequence[gr.Button]) -> None:
         event.then(None, None, None, js="() => { window.workbench?.chat?.begun(); }", **quiet)
     for button, act in ((tab.stop, "stop"), (tab.retry, "retry"), (tab.clear, "clear")):
         button.click(None, None, None, js=f"() => {{ window.workbench?.chat?.act('{act}'); }}", **quiet)
-    shown = [tab.columns, tab.problem]
+    shown = [tab.columns, tab.crowded]
     changed = tab.columns.change(tab.show, [tab.id, tab.columns], shown, **quiet | {"js": _SHOWING})
     changed.then(None, None, None, js=_FOLLOW, **quiet)
     for field in tab.options.fields:  # what a button of the conversation asks again, it asks with these
@@ -135,6 +136,7 @@ class Chat:
     mark: gr.Textbox  # of the choices that the page has
     reopen: gr.Button
     columns: gr.Dropdown
+    crowded: gr.HTML  # one column too many
     question: gr.Textbox
     problem: gr.HTML
     send: gr.Button
