@@ -226,6 +226,20 @@ def test_a_ninth_column_is_left_out_with_a_sentence(tab):
     assert tab.show(KEY, eight[:7]) == (gr.skip(), "")
 
 
+@pytest.mark.parametrize(("error", "said"), [(UserError("engine.load_cancelled"), "取消"), (OSError("torn"), "torn")])
+def test_a_model_that_cannot_be_loaded_is_a_sentence_in_the_pages_language_and_another_can_be(tab, error, said):
+    def load(*_, **__):
+        raise error
+
+    tab.engine.load, tab.engine.resident = load, list
+    for _ in range(2):
+        assert tab.client.post("/chat/models", json={"act": "load", "key": "x", "lang": "zh"}).status_code == 200
+        for thread in threading.enumerate():
+            if thread.name == "load model":
+                thread.join(30)
+    assert said in tab.client.get("/chat/models").json()["loading"]["error"]
+
+
 def test_a_mix_is_named_from_its_sliders():
     assert mix.name_of(["one", "two/checkpoint-5"], [0.7, -0.25, 1.0, 1.0]) == "one@0.7+two/checkpoint-5@-0.25"
 

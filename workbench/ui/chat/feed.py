@@ -83,7 +83,7 @@ def router(app: App) -> APIRouter:
     def change(
         act: str = Body(embed=True), key: str = Body("", embed=True), lang: str = Body("en", embed=True)
     ) -> JSONResponse:
-        return answer(lambda: app.models.change(act, key), lang)
+        return answer(lambda: app.models.change(act, key, texts_of(lang)), lang)
 
     return routes
 

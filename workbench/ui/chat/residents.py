@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from workbench.errors import UserError, WorkbenchError
+from workbench.errors import UserError
 from workbench.ui.look import part
 
 if TYPE_CHECKING:
     from workbench.ui.app import App
+    from workbench.ui.i18n import Texts
 
 
 def view() -> gr.HTML:
@@ -43,11 +44,11 @@ class Models:
             "memory": {"total": memory.total, "available": memory.available, "own": process.memory_info().rss},
         }
 
-    def change(self, act: str, key: str) -> dict[str, Any]:
+    def change(self, act: str, key: str, t: Texts) -> dict[str, Any]:
         """Load a model (key: its path or name), cancel that, or unload one. Raises UserError."""
         match act:
             case "load":
-                self._load(key.strip() or "embedded")
+                self._load(key.strip() or "embedded", t)
             case "cancel":
                 self._cancel.set()
             case "unload":
@@ -56,7 +57,7 @@ class Models:
                 raise UserError("chat_tab.unknown_act", value=act[:40])
         return self.state()
 
-    def _load(self, path: str) -> None:
+    def _load(self, path: str, t: Texts) -> None:
         from workbench.ui.chat.answering import model_section
 
         section = model_section(path)
@@ -71,8 +72,8 @@ class Models:
                 self._app.engine.load(section, progress=lambda done: self._note(progress=done), cancel=cancel)
                 with self._lock:
                     self._loading = None
-            except WorkbenchError as error:
-                self._note(error=str(error), progress=1.0)
+            except Exception as error:  # of any kind: a load that seems to go on would let nobody load again
+                self._note(error=t.error(error), progress=1.0)
 
         threading.Thread(target=work, name="load model", daemon=True).start()
 
