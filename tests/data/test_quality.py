@@ -10,7 +10,7 @@ from workbench.data import suspects
 from workbench.data.load import load
 from workbench.data.overlap import overlapping
 from workbench.data.quality import Watch, fingerprint
-from workbench.data.records import Conversation
+from workbench.data.records import Conversation, Message
 from workbench.data.survey import inspect
 from workbench.locales import catalogue
 
@@ -145,6 +145,17 @@ def test_copies_that_differ_in_punctuation_case_and_width_are_exact_duplicates()
     ]
     assert watched(records)["exact_duplicates"] == (2,)
     assert fingerprint(records[0]) == fingerprint(records[1])
+
+
+def test_rows_that_call_with_other_arguments_are_no_copies_of_each_other():
+    def asked(*cities):
+        calls = tuple({"type": "function", "function": {"name": "weather", "arguments": {"city": c}}} for c in cities)
+        return Conversation((Message("user", "How is it?"), Message("assistant", "", tool_calls=calls)))
+
+    rows = [asked("Oslo"), asked("Rome"), asked("Oslo")]
+    found = watched(rows)
+    assert found["exact_duplicates"] == (3,) and found["conflicting_answers"] == (1, 2, 3)
+    assert len({fingerprint(row) for row in rows}) == 2
 
 
 def test_near_duplicates_are_found_and_short_texts_are_not_compared():

@@ -83,6 +83,16 @@ def test_a_search_finds_values_in_any_capitals_and_no_column_names_but_all_of_a_
     assert list(index.search(needle)) == rows
 
 
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_search_knows_the_capitals_of_other_alphabets(tmp_path, ascii_only):
+    path = tmp_path / "a.jsonl"
+    texts = ["привет", "Привет", "ПРИВЕТ", "Ärger", "ÄRGER"]
+    path.write_text("\n".join(json.dumps({"text": text}, ensure_ascii=ascii_only) for text in texts), encoding="utf-8")
+    index = LineIndex(path)
+    index.build()
+    assert list(index.search("Привет")) == [1, 2, 3] and list(index.search("ärger")) == [4, 5]
+
+
 def test_a_search_finds_text_that_json_wrote_with_escapes(tmp_path):
     text = 'say "甲\n乙" now'
     path = lines(

@@ -148,7 +148,11 @@ def _written(needle: str, codec: str) -> list[bytes]:
     import json
 
     codec = "utf-8" if codec == "utf-8-sig" else codec
-    texts = {needle, json.dumps(needle, ensure_ascii=False)[1:-1], json.dumps(needle)[1:-1]}
+    # Bytes know the capitals of ASCII only; of other letters these are the usual ways.
+    forms = {needle, needle.lower(), needle.upper(), needle.capitalize(), needle.title()}
+    texts = {text for form in forms for text in (
+        form, json.dumps(form, ensure_ascii=False)[1:-1], json.dumps(form)[1:-1],
+    )}  # fmt: skip
     return sorted({text.encode(codec, "ignore").lower() for text in texts} - {b""})
 
 

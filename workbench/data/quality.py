@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -62,9 +63,9 @@ class Watch:
         if kind == "conversation":
             turns = record.messages  # type: ignore[union-attr]
             if len(turns) == 2:
-                prompt, answer = turns[0].content, turns[1].content
+                prompt, answer = turns[0].content, turns[1].content or _said(turns[1])
             else:
-                prompt, answer = "\n".join([turn.content for turn in turns[:-1]]), turns[-1].content
+                prompt, answer = "\n".join([turn.content or _said(turn) for turn in turns[:-1]]), _said(turns[-1])
         elif kind == "text":
             turns, prompt, answer = (), "", record.text  # type: ignore[union-attr]
         else:
@@ -204,19 +205,24 @@ def _normal(text: str) -> str:
     return text.lower()
 
 
+def _said(turn: Message) -> str:
+    """A turn's text, and what it calls: rows that call with other arguments are not the same."""
+    return turn.content if not turn.tool_calls else turn.content + json.dumps(turn.tool_calls, ensure_ascii=False)
+
+
 def fingerprint(record: Record) -> str:
     """Equal for records whose texts differ in punctuation, case and width only; the same in every process."""
     parts: Iterable[Message] = ()
     if isinstance(record, Text):
         texts = [record.text]
     elif isinstance(record, Conversation):
-        texts = [turn.content for turn in record.messages]
+        texts = [_said(turn) for turn in record.messages]
     else:
         parts = (
             *record.prompt,
             *(record.completion if isinstance(record, Feedback) else (*record.chosen, *record.rejected)),
         )
-        texts = [turn.content for turn in parts]
+        texts = [_said(turn) for turn in parts]
     return hashlib.blake2b("\0".join(map(_normal, texts)).encode(errors="replace"), digest_size=12).hexdigest()
 
 
