@@ -33,7 +33,8 @@ class Warned:
     def text(self, language: str = "en") -> str:
         from workbench.locales import translate
 
-        return translate(language, f"warnings.{self.code}", count=f"{self.count:,}", **self.params)
+        params = {name: f"{value:,}" if isinstance(value, int) else value for name, value in self.params.items()}
+        return translate(language, f"warnings.{self.code}", count=f"{self.count:,}", **params)
 
 
 @dataclass(slots=True)

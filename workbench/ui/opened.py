@@ -158,7 +158,8 @@ class OpenedFiles:
         inside = self.home.resolve()
         for part in what.split(";"):  # refused before anybody learns whether it exists
             path = Path(part.partition("#")[0].strip())
-            if path.is_absolute() and not path.resolve().is_relative_to(inside):
+            leads_out = not (inside / path).resolve().is_relative_to(inside)  # an absolute path stays what it is
+            if (path.is_absolute() or ".." in path.parts) and leads_out:
                 raise UserError("dataset.outside", path=part.strip()[:200], home=self.home)
         found = sources.parse(what, self.home)
         sources.check_inside(found, self.home)

@@ -213,7 +213,9 @@ def test_a_data_set_of_a_hub_is_an_address(tab, monkeypatch):
 
 def test_a_file_that_is_gone_or_outside_is_a_sentence(tab, tmp_path):
     assert "There is no file data/gone.jsonl" in tab.look("data/gone.jsonl", *HOW)[1]
-    assert "is not in the workspace" in tab.look(str(tmp_path / "x"), *HOW)[1]
+    # whether it is there or not: nobody learns what lies outside
+    for outside in (str(tmp_path / "x"), "../../x", "data/../../x", "a.jsonl; ../../../../../../etc/hostname"):
+        assert "is not in the workspace" in tab.look(outside, *HOW)[1]
     assert "No data file yet" in tab.look(None, *HOW)[0]
 
 
