@@ -99,9 +99,9 @@ def test_a_packed_row_is_plain_json(tmp_path, write):
     assert [row.value for row in read_rows(write(tmp_path))] == PLAIN
 
 
-def test_a_sheet_is_text_but_for_yes_and_no(tmp_path):
+def test_a_sheet_is_text_yes_and_no_too(tmp_path):
     first, second = [row.value for row in read_rows(sheet(tmp_path))]
     assert first == {
-        "prompt": "When?", "response": "2024-02-29 13:05:07", "when": "2024-02-29", "share": "0.1", "sure": True
+        "prompt": "When?", "response": "2024-02-29 13:05:07", "when": "2024-02-29", "share": "0.1", "sure": "TRUE"
     }  # fmt: skip
     assert second["response"] == "3" and second["share"] == "1e+20"
