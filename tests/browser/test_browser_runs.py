@@ -73,3 +73,17 @@ def test_a_run_becomes_a_new_form_and_the_plan_follows_the_knobs_at_once(visit, 
     before = page.locator("#plan-memory").inner_text()
     page.locator("#adapter-r input").fill("1024")
     page.wait_for_function("before => document.querySelector('#plan-memory').innerText !== before", arg=before)
+
+
+def test_a_run_is_one_button_away_from_being_chatted_with(visit, history, tiny_model, make_adapter):
+    make_adapter(history / "runs" / "wide" / "adapter", tiny_model("qwen3"))
+    page = visit("zh", "runs")
+    page.get_by_role("button", name="thin", exact=True).click()
+    expect(page.locator("#runs-run")).to_have_text("thin")
+    page.locator("#runs-talk").click()
+    expect(page.locator(".toast-body")).to_contain_text("thin")  # nothing was saved: said, and one stays here
+    page.get_by_role("button", name="wide", exact=True).click()
+    expect(page.locator("#runs-run")).to_have_text("wide")
+    page.locator("#runs-talk").click()
+    page.locator("#tab-chat-button[aria-selected=true]").wait_for()
+    expect(page.locator("#chat-columns")).to_contain_text("wide")

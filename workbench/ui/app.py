@@ -38,7 +38,7 @@ from workbench.ui.guard import Guard, check_listen, is_local
 from workbench.ui.i18n import Texts, preferred
 from workbench.ui.look import CSS, ICON, head, theme
 from workbench.ui.opened import OpenedFiles
-from workbench.ui.tabs import chat, data, start, talk, train
+from workbench.ui.tabs import data, start, talk, train
 from workbench.ui.tabs import runs as runs_tab
 
 if TYPE_CHECKING:
@@ -181,19 +181,23 @@ def page(app: App, language: str, root_path: str = "") -> gr.Blocks:
             for name, tab in TABS.items():
                 with gr.Tab(t(f"ui.tab.{name}"), id=name, elem_id=f"tab-{name}"):
                     built[name] = tab.build(app, t)
-        _chat_with_it(built["start"], built["chat"], tabs)
+        _chat_with_it(built, tabs)
         _duplicate(built["runs"], built["train"], tabs)
     return blocks
 
 
-def _chat_with_it(demo: start.Start, talk: chat.Chat, tabs: gr.Tabs) -> None:
-    """The start tab's last step: the chat tab, with the base model and the new one as columns."""
+def _chat_with_it(built: dict[str, Any], tabs: gr.Tabs) -> None:
+    """What follows a training: the chat tab, with the base model and the run that is shown as columns."""
+    demo, talk = built["start"], built["chat"]
 
     def lead(run: str) -> tuple[Any, Any]:
-        columns = demo.chat_columns(run)
+        if (columns := demo.chat_columns(run)) is None:
+            return gr.skip(), gr.skip()
         return gr.Tabs(selected="chat"), gr.update(value=columns, choices=talk.found.choices(talk.t))
 
-    demo.chat.click(lead, demo.shown, [tabs, talk.columns], js=start.WITH_RUN, api_visibility="private")
+    for name in ("start", "train", "runs"):
+        shown = f"() => [workbench.current('{name}')]"
+        built[name].chat.click(lead, demo.shown, [tabs, talk.columns], js=shown, api_visibility="private")
 
 
 def _duplicate(history_tab: runs_tab.Runs, form_tab: train.Train, tabs: gr.Tabs) -> None:

@@ -254,6 +254,8 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       this.state = el("span", {});
       this.stopButton = el("button", { type: "button", class: "wb-button", id: `${this.id}-stop`, text: t("stop"), onclick: () => this.act("stop") });
       this.resumeButton = el("button", { type: "button", class: "wb-button", id: `${this.id}-resume`, text: t("resume"), onclick: () => this.act("resume") });
+      this.talkButton = el("button", { type: "button", class: "wb-button", id: `${this.id}-talk`, text: t("talk"), hidden: true,
+        onclick: () => document.getElementById(`${this.id}-chat`)?.click() });
       this.bar = el("progress", { max: 1, "aria-label": t("progress") });
       this.figures = el("div", { class: "wb-figures", id: `${this.id}-progress`, role: "status" });
       this.reason = el("p", { class: "wb-error", role: "alert", hidden: true });
@@ -268,7 +270,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
         el("span", { class: "wb-hint", text: t("zoom_hint") }),
         el("button", { type: "button", class: "wb-link", text: t("unzoom"), onclick: () => this.curve.unzoom() }));
       this.body = el("div", { hidden: true },
-        el("div", { class: "wb-line" }, this.title, this.state, el("span", { class: "wb-gap" }), this.stopButton, this.resumeButton),
+        el("div", { class: "wb-line" }, this.title, this.state, el("span", { class: "wb-gap" }), this.stopButton, this.resumeButton, this.talkButton),
         this.bar, this.figures, this.why, this.curve.box, this.tools, this.small.box, this.probes.box, this.log.box);
       root.replaceChildren(this.reason, this.empty, this.body);
       this.forget("");
@@ -339,6 +341,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       this.stopButton.hidden = !ACTIVE.includes(state.state);
       this.stopButton.disabled = state.state === "stopping";
       this.resumeButton.hidden = !resumable;
+      this.talkButton.hidden = !["finished", "stopped"].includes(state.state);
       this.bar.hidden = !ACTIVE.includes(state.state);
       const starting = state.state === "running" && (!step || state.phase === "preparing");
       if (starting || state.state === "queued") this.bar.removeAttribute("value"); else this.bar.value = total ? step / total : 0;

@@ -22,9 +22,11 @@ def build(app: App, t: Texts) -> Runs:
         # Clicked by the page's script: the chosen run's spec becomes the train tab's form.
         tab.duplicate = gr.Button(t("ui.runs.duplicate"), elem_classes=["wb-unseen"], elem_id="runs-duplicate")
         tab.chosen = gr.Textbox(visible=False)
+        tab.chat = gr.Button(t("ui.live.talk"), elem_classes=["wb-unseen"], elem_id="runs-chat")
     return tab
 
 
 class Runs:
     duplicate: gr.Button
     chosen: gr.Textbox
+    chat: gr.Button

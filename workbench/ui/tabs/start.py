@@ -11,6 +11,7 @@ import gradio as gr
 
 from workbench import presets, runs
 from workbench.errors import UserError, WorkbenchError
+from workbench.models import adapters
 from workbench.specs import STAGES, flatten, knobs, parse, to_mapping
 from workbench.ui import forms, live, remembered
 from workbench.ui.i18n import Texts
@@ -154,7 +155,7 @@ class Start:
             overrides = self._overrides(given)
             check_identity(overrides)
             spec = presets.resolve(PRESET, overrides, self.app.home)
-            pairs = identity_pairs(spec.identity)
+            pairs = identity_pairs(spec.identity, self.t.language)
         except Exception as error:
             return [gr.skip(), gr.skip(), gr.skip(), self._say(error), *self._marks(error)]
         replayed = len(replay_rows(round(len(pairs) * spec.identity.replay), spec.training.seed))
@@ -169,7 +170,7 @@ class Start:
     def _edited(self, rows: list[list[str]], made_for: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
         """`data.path` of the edited table; nothing when the table still holds what the boxes would give."""
         then = presets.resolve(PRESET, made_for).identity
-        if rows == identity_pairs(then):
+        if rows == identity_pairs(then, self.t.language):
             return {}
         if made_for != _identity_values(overrides):
             raise UserError("ui.rows_of_another_name", name=then.name, path="identity.name")
@@ -209,13 +210,13 @@ class Start:
         for answers in self.ask(question, run):
             yield [question, *answers]
 
-    def chat_columns(self, run: str) -> list[str]:
-        """Columns of the chat tab for `chat with it`."""
+    def chat_columns(self, run: str) -> list[str] | None:
+        """Columns of the chat tab for `chat with it`; None, and said, for a run that has nothing to chat with yet."""
         try:
             return ["base", column_of(self.app.run(run, "identity"))]
         except WorkbenchError as error:
             self._say(error)
-            return ["base"]
+            return None
 
 
 def check_identity(overrides: dict[str, Any]) -> None:
@@ -230,18 +231,20 @@ def column_of(run: runs.Run | None) -> str:
     """The newest weights of a run as a chat column: its result, else its last checkpoint."""
     if run is None:
         raise UserError("ui.no_run_yet")
-    if (run.adapter_path / "adapter_config.json").is_file() and run.state()["state"] == "finished":
+    if run.state()["state"] == "finished" and any(ref.step is None for ref in adapters.of_run(run)):
         return run.name
     if saved := run.checkpoints():
         return f"{run.name}/{saved[-1].name}"
     raise UserError("ui.nothing_saved_yet", run=run.name)
 
 
-def identity_pairs(identity: Any) -> list[list[str]]:
-    """The self-cognition rows as [question, answer]."""
-    from workbench.data.identity import identity_rows
+def identity_pairs(identity: Any, first: str) -> list[list[str]]:
+    """The self-cognition rows as [question, answer], those of the page's language first."""
+    from workbench.data.identity import LANGUAGES, identity_rows
 
-    rows = identity_rows(identity.name, identity.author, identity.year, identity.model_name, identity.lang)
+    names = (identity.name, identity.author, identity.year, identity.model_name)
+    named = dict.fromkeys(lang.strip() for lang in identity.lang.split(",") if lang.strip()) or LANGUAGES
+    rows = [row for lang in sorted(named, key=lambda lang: lang != first) for row in identity_rows(*names, lang)]
     return [[row.messages[-2].content, row.messages[-1].content] for row in rows]
 
 

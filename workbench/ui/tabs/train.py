@@ -61,6 +61,7 @@ def build(app: App, t: Texts) -> Train:
             plan.panel()
             live.view("train")
     tab.started = gr.Textbox(visible=False)
+    tab.chat = gr.Button(t("ui.live.talk"), elem_classes=["wb-unseen"], elem_id="train-chat")
     fields = tab.form.inputs
     plan.wire(tab.form)
     edits = [field.input for field in (tab.name, *fields)]
@@ -101,6 +102,7 @@ class Train:
     problem: gr.HTML
     yaml: gr.Code
     started: gr.Textbox
+    chat: gr.Button
     over: gr.Textbox
     swept: gr.HTML
     taken: list[Any]  # what `take_preset` and `take_run` fill
