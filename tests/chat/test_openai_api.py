@@ -191,11 +191,11 @@ def test_tools_reach_the_template(serve, model):
     tokenizer.chat_template = "{% if tools %}{{ tools[0].function.name }}{% endif %}" + tokenizer.chat_template
     tool = {"type": "function", "function": {"name": "look_up_the_weather", "parameters": {}}}
     client = serve()
-    bare, armed = (
+    bare, armed, unused = (
         client.post("/v1/chat/completions", json=ASK | more).json()["usage"]["prompt_tokens"]
-        for more in ({}, {"tools": [tool]})
+        for more in ({}, {"tools": [tool]}, {"tools": [tool], "tool_choice": "none"})
     )
-    assert armed > bare
+    assert armed > bare == unused
 
 
 def test_a_dialogue_with_a_tool_s_answer_is_taken(serve):
@@ -222,12 +222,21 @@ def test_a_dialogue_with_a_tool_s_answer_is_taken(serve):
     ({"top_p": 0}, 400),
     ({"max_tokens": 0}, 400),
     ({"n": 2}, 400),
+    ({"presence_penalty": 0.5}, 400),
+    ({"logit_bias": {"5": 100}}, 400),
+    ({"response_format": {"type": "json_object"}}, 400),
+    ({"tool_choice": "required"}, 400),
     ({"messages": [{"role": "user", "content": "word " * 2000}]}, 400),
 ])  # fmt: skip
 def test_what_cannot_be_is_an_error_object(serve, change, status):
     response = serve().post("/v1/chat/completions", json=ASK | change)
     assert response.status_code == status
     assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+
+
+def test_wishes_for_nothing_and_fields_that_change_no_answer_are_taken(serve):
+    neutral = {"presence_penalty": 0, "logit_bias": {}, "response_format": {"type": "text"}, "user": "x", "store": True}
+    assert serve().post("/v1/chat/completions", json=ASK | neutral).status_code == 200
 
 
 def test_a_body_that_is_no_json_is_an_error_object(serve):

@@ -31,10 +31,21 @@ class _StreamOptions(BaseModel):
     include_usage: bool = False
 
 
-class _Completion(BaseModel):
-    """What is used of a request; clients send much more, which is ignored as OpenAI's servers ignore it."""
+# What would change the answer and is not there -> the values that ask for nothing.
+_NOT_HERE: dict[str, tuple[Any, ...]] = {
+    "presence_penalty": (None, 0),
+    "frequency_penalty": (None, 0),
+    "logit_bias": (None, {}),
+    "response_format": (None, {"type": "text"}),
+    "tool_choice": (None, "auto", "none"),
+    "functions": (None, []),
+}
 
-    model_config = ConfigDict(extra="ignore")
+
+class _Completion(BaseModel):
+    """What is used of a request; clients send much more, of which what cannot change the answer is ignored."""
+
+    model_config = ConfigDict(extra="allow")
 
     model: str
     messages: list[dict[str, Any]]
@@ -50,6 +61,12 @@ class _Completion(BaseModel):
     top_logprobs: int | None = Field(None, ge=0, le=20)
     tools: list[dict[str, Any]] | None = None
     n: int | None = 1
+    tool_choice: Any = None
+
+    def not_here(self) -> str | None:
+        """The first wish that nobody here would grant."""
+        given = dict(self)
+        return next((name for name, neutral in _NOT_HERE.items() if given.get(name) not in neutral), None)
 
     def options(self) -> dict[str, Any]:
         """As ChatOptions; OpenAI's defaults are temperature 1 and another seed for every request."""
@@ -100,6 +117,8 @@ def router(engine: Engine, *, api_key: str | None = None) -> APIRouter:
             raise _Refused(400, UserError("openai.bad_request", field=field, reason=first["msg"])) from None
         if asked.n not in (None, 1):
             raise _Refused(400, UserError("openai.one_answer", value=asked.n))
+        if wish := asked.not_here():
+            raise _Refused(400, UserError("openai.not_here", field=wish))
         answer = await to_thread.run_sync(_Answer, engine, asked, limiter=room)
         if asked.stream:
             return StreamingResponse(_streamed(answer, room), media_type="text/event-stream")
@@ -220,8 +239,9 @@ class _Answer:
         self._cancel = threading.Event()
         self._tokenizer = engine.hub.tokenizer(section)
         self._deltas = engine.compare(
-            _messages(asked.messages), [name], asked.options(), section, cancel=self._cancel, tools=asked.tools
-        )
+            _messages(asked.messages), [name], asked.options(), section, cancel=self._cancel,
+            tools=None if asked.tool_choice == "none" else asked.tools,
+        )  # fmt: skip
         self._head = {"id": f"chatcmpl-{next(_ids)}", "created": int(time.time()), "model": asked.model}
 
     def stop(self) -> None:
