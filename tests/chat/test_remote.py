@@ -43,6 +43,8 @@ def elsewhere():
                 if behaviour.get("error"):
                     self.wfile.write(f"data: {json.dumps({'error': behaviour['error']})}\n\n".encode())
                     return
+            if behaviour.get("closes"):
+                return
             usage = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}
             self.wfile.write(f": keep-alive\n\ndata: {json.dumps(usage)}\n\ndata: [DONE]\n\n".encode())
 
@@ -139,6 +141,12 @@ def test_what_was_written_before_the_connection_broke_stays_beside_the_reason(en
     elsewhere.behaviour |= {"error": "out of credits"}
     last = last_of(engine, ["remote:big"], "/no/such/model", endpoint=remote.endpoint(elsewhere.url))[0]
     assert last.text == "It" and "out of credits" in str(last.problem)
+
+
+def test_a_stream_that_just_closes_is_no_whole_answer(engine, elsewhere):
+    elsewhere.behaviour["closes"] = True
+    last = last_of(engine, ["remote:big"], "/no/such/model", endpoint=remote.endpoint(elsewhere.url))[0]
+    assert last.text == "It is hi" and last.problem.key == "remote.cut_off"
 
 
 def test_the_environments_key_goes_to_the_environments_address_only(monkeypatch):

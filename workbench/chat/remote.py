@@ -130,6 +130,7 @@ def _streamed(request: Request, cell: Cell, model: str, where: Endpoint, update_
                     piece = (choice.get("delta") or {}).get("content") or ""
                     text, tokens = text + piece, tokens + bool(piece)
                     finish = choice.get("finish_reason") or finish
+                finish = finish or event.get("ended", "")
                 tokens = usage.get("completion_tokens") or tokens
                 now = time.perf_counter() - began
                 first = first or (now if text else 0.0)
@@ -140,7 +141,10 @@ def _streamed(request: Request, cell: Cell, model: str, where: Endpoint, update_
         yield so_far()
         reason = type(error).__name__ if not str(error) else str(error)
         raise UserError("remote.unreachable", address=shown, reason=reason[:160]) from None
-    yield replace(so_far(), text=text.strip(), done=True, finish=finish or "stop")
+    if not finish:  # a server that keeps no count of what it sends may just close; what came is no whole answer
+        yield so_far()
+        raise UserError("remote.cut_off", address=shown)
+    yield replace(so_far(), text=text.strip(), done=True, finish=finish)
 
 
 def _body(model: str, turns: Sequence[Message], options: ChatOptions, tools: Any) -> dict[str, Any]:
@@ -168,12 +172,13 @@ def _message(turn: Message) -> dict[str, Any]:
 
 
 def _events(lines: Iterator[str]) -> Iterator[Mapping[str, Any]]:
-    """The JSON of server-sent events up to [DONE]."""
+    """The JSON of server-sent events; [DONE] reads {"ended": "stop"}."""
     for line in lines:
         if not line.startswith("data:"):
             continue
         data = line.removeprefix("data:").strip()
         if data == "[DONE]":
+            yield {"ended": "stop"}
             return
         try:
             event = json.loads(data)
