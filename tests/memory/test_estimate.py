@@ -13,7 +13,7 @@ from workbench.memory.estimate import PARTS, Estimate, Rows, estimate
 from workbench.memory.learned import built_matrices
 from workbench.memory.remedies import remedies
 from workbench.models import anatomy
-from workbench.specs import layered, parse, to_mapping
+from workbench.specs import conflicts, layered, parse, to_mapping
 
 CPU = Device("cpu", "cpu", 10 * 2**30, 16 * 2**30)
 GPU = Device("cuda", "GPU", 10 * 2**30, 16 * 2**30)
@@ -183,3 +183,29 @@ def test_a_footprint_is_the_peak_since_it_was_asked():
     del block
     assert footprint.lap() - before > 150 * 2**20
     assert footprint.lap() - before < 100 * 2**20
+
+
+def test_new_tokens_and_what_lies_below_cost_a_copy_of_the_base_and_tables_that_learn():
+    model = anatomy.of_path("embedded")  # its head is its embedding
+    table = 4 * model.embedding
+    plain = parts()
+    stacked = parts(**{"adapter.continue_from": "sft-1", "adapter.continue_as": "stack"})
+    assert stacked == plain | {"weights": 2 * plain["weights"]}
+    new = parts(**{"vocabulary.tokens": "one,two"})
+    assert new["weights"] == 2 * plain["weights"]
+    assert new["activations"] == plain["activations"] + table  # with the new rows in it, in every step
+    assert new["gradients"] == plain["gradients"] + 4 * 2 * model.hidden
+    whole = parts(**{"vocabulary.tokens": "one,two", "vocabulary.trained": "all"})
+    assert [whole[name] - plain[name] for name in ("adapter", "gradients", "optimizer")] == [table, table, 2 * table]
+
+
+@pytest.mark.parametrize("changes", [
+    {"vocabulary.tokens": "one,two"}, {"adapter.type": "bottleneck"}, {"adapter.init_lora_weights": "pissa"},
+    {"adapter.continue_from": "sft-1", "adapter.continue_as": "stack"},
+], ids=lambda changes: " ".join(changes.values()))  # fmt: skip
+def test_what_would_be_refused_is_no_remedy(changes):
+    spec = parse({"training.per_device_train_batch_size": 512, "data.max_length": 65536} | changes)
+    device = Device("cuda", "cuda", 2**33, 2**33)
+    found = remedies(spec, estimate(spec, device=device), device=device)
+    offered = [parse(layered(to_mapping(spec), item.overrides)) for item in found]
+    assert offered and not [clash for one in offered for clash in conflicts.find(one) if clash.refuses]

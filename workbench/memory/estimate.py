@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from workbench.data import new_tokens
 from workbench.memory.device import Device, chosen
 from workbench.memory.learned import BASE_WEIGHTS, Learned, built_matrices, learned, targets
 from workbench.models import anatomy
@@ -94,8 +95,10 @@ def estimate(
             found = min(kept, twice, key=lambda one: one.total_bytes)
         return replace(found, without_checkpointing_bytes=kept.total_bytes)
     width = _WIDTH.get(spec.model.dtype, 4 if device.kind == "cpu" else 2)
-    found = learned(spec.adapter, model)
+    found, tables = learned(spec.adapter, model), _tables(spec, model)
+    found = replace(found, trained=found.trained + tables.learned)
     kept, temporary = activation_bytes(spec, model, rows, width, found)
+    kept += tables.rewritten * width
     logits, head = logit_bytes(spec, model, rows, width, device)
     parts = {
         "weights": weight_bytes(spec, model, width),
@@ -120,6 +123,36 @@ def _longest(spec: Spec) -> int:
     return spec.data.max_length
 
 
+@dataclass(frozen=True)
+class _Tables:
+    """Elements of the embedding and of a head of its own. rewritten: computed anew in each step, with the rows that
+    learn in them."""
+
+    learned: int = 0
+    rewritten: int = 0
+
+
+def _tables(spec: Spec, model: Anatomy) -> _Tables:
+    if spec.adapter.type == "trainable_tokens":
+        return _Tables(rewritten=model.embedding)
+    if not new_tokens.asked(spec.vocabulary) or spec.adapter.type != "lora":
+        return _Tables()  # whoever trains the base's own weights trains the tables with them
+    count = 1 if model.tied else 2
+    if spec.vocabulary.trained == "all":
+        return _Tables(learned=count * model.embedding)
+    listed = len(spec.vocabulary.tokens.split(","))
+    added = spec.vocabulary.size if new_tokens.files(spec.vocabulary) else listed
+    return _Tables(learned=count * added * model.hidden, rewritten=count * model.embedding)
+
+
+def _has_private_copy(spec: Spec) -> bool:
+    """Whether the adapter is trained on a copy of the base, because the base's own tensors would be written to."""
+    section = spec.adapter
+    stacked = bool(section.continue_from.strip()) and section.continue_as == "stack"
+    rewritten = section.type == "lora" and section.init_lora_weights in ("pissa", "olora")
+    return stacked or rewritten or new_tokens.asked(spec.vocabulary)
+
+
 def weight_bytes(spec: Spec, model: Anatomy, width: int) -> float:
     """The base, and the private copy of methods that write into it."""
     rest = model.parameters - model.linear_parameters
@@ -132,7 +165,7 @@ def weight_bytes(spec: Spec, model: Anatomy, width: int) -> float:
     base = model.parameters * width
     if spec.adapter.type in BASE_WEIGHTS:
         return base + 4 * model.parameters
-    return 2 * base if spec.adapter.type == "lora" and spec.adapter.init_lora_weights in ("pissa", "olora") else base
+    return 2 * base if _has_private_copy(spec) else base
 
 
 def optimizer_bytes(spec: Spec, trained: int, device: Device) -> float:

@@ -12,7 +12,7 @@ from workbench.memory.device import Device, chosen
 from workbench.memory.estimate import Estimate, Rows, estimate
 from workbench.memory.learned import BASE_WEIGHTS
 from workbench.models import abilities, anatomy
-from workbench.specs import Spec, layered, parse, to_mapping
+from workbench.specs import Spec, conflicts, layered, parse, to_mapping
 
 MOST = 3
 _SHORTEST = 128  # tokens; below that rows lose their answers
@@ -52,6 +52,7 @@ def remedies(spec: Spec, found: Estimate, *, rows: Rows | None = None, device: D
     # What is free now is compared with what was free when the spec was judged, not with a moment later.
     device = replace(device, available_bytes=found.available_bytes)
     steps = list(_steps(spec, found, device, rows))
+    refused = _refused(spec)  # what is wrong already is told at its field, and no reason to offer nothing
     tried: list[_Tried] = []
     best: list[_Tried] = []
     for count in (1, 2, 3):
@@ -64,6 +65,8 @@ def remedies(spec: Spec, found: Estimate, *, rows: Rows | None = None, device: D
                 result = estimate(changed, rows=_rows(changed, spec, rows), model=model, device=device)
             except WorkbenchError:
                 continue
+            if _refused(changed) - refused:
+                continue
             if result.total_bytes < found.total_bytes:
                 remedy = Remedy(overrides, tuple(step.cost for step in group), result.total_bytes, result.verdict)
                 price = sum(step.price for step in group)
@@ -73,6 +76,10 @@ def remedies(spec: Spec, found: Estimate, *, rows: Rows | None = None, device: D
             break
     nearest = sorted((entry for entry in tried if entry[0]), key=lambda entry: entry[2])
     return [entry[3] for entry in _distinct([*best, *nearest])][:MOST]
+
+
+def _refused(spec: Spec) -> set[str]:
+    return {found.error.key for found in conflicts.find(spec) if found.refuses}
 
 
 _Tried = tuple[bool, float, int, Remedy]  # does not fit, price, bytes
@@ -111,11 +118,10 @@ def _steps(spec: Spec, found: Estimate, device: Device, rows: Rows | None) -> It
     if device.kind == "cuda" and training.optim.startswith("adamw_torch") and found.parts["optimizer"] > 2**20:
         yield _Step(1.2, "rounded_optimizer", {"training.optim": "adamw_8bit"})
     plain = spec.model.quantization == "none"
-    writes = spec.adapter.type in BASE_WEIGHTS or spec.adapter.init_lora_weights in ("pissa", "olora")
     if spec.model.dtype == "float32" or (spec.model.dtype == "auto" and device.kind == "cpu"):
         slow = bool(abilities.notes("bfloat16", device.kind))
         yield _Step(3.5 if slow else 2.0, "slow_numbers" if slow else "half_numbers", {"model.dtype": "bfloat16"})
-    if plain and not writes:
+    if plain:
         yield _Step(2.5, "eight_bits", {"model.quantization": "int8"})
         yield _Step(3.0, "four_bits", {"model.quantization": "nf4"})
     longest = rows.length if rows else spec.data.max_length
