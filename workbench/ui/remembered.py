@@ -23,7 +23,9 @@ _READ = """(...now) => {{
   const built = {built};
   return now.map((value, place) => {{
     const [id, first] = built[place];
-    return JSON.stringify(value ?? '') === JSON.stringify(first ?? '') ? kept[id] ?? value : value;
+    const untouched = JSON.stringify(value ?? '') === JSON.stringify(first ?? '');
+    // An update of nothing: what came into the box meanwhile, of an upload say, is not written over.
+    return untouched && (kept[id] ?? value) !== value ? kept[id] : {{__type__: 'update'}};
   }});
 }}"""
 _WRITE = """(...now) => {{
