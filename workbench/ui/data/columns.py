@@ -61,7 +61,8 @@ class Columns:
         self.part.expand(self.offer, self.chosen.how, [self.saved, *self.roles], **quiet)
         self.saved.input(self.fill, self.saved, self.roles, **quiet).then(self.preview, given, self.shown, **quiet)
         for role in self.roles:
-            role.input(self.preview, given, self.shown, **quiet)
+            # Of columns chosen in quick succession the last one counts, too.
+            role.input(self.preview, given, self.shown, trigger_mode="always_last", **quiet)
         self.keep.click(self.save, [self.name, *self.roles], [self.saved, self.shown], **quiet)
         return [
             self.use.click(self.apply, self.roles, [self.chosen.mapping, self.shown], **quiet),

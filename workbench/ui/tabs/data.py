@@ -58,6 +58,9 @@ def _wire(tab: Data) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     chosen, listed, seen = tab.chosen, tab.listed, tab.seen
     how = chosen.how
+    # Left to itself Gradio drops what follows an event while an answer to the one before is under way: a file that is
+    # chosen right after another would never be read.
+    latest = quiet | {"trigger_mode": "always_last"}
     tab.pending = gr.Textbox(visible=False)  # names the source whose scan is not over yet
     looked = [tab.report, chosen.problem, tab.pending, tab.halt, tab.bad.button, chosen.repairs, listed.show,
               *listed.listing]  # fmt: skip
@@ -73,16 +76,16 @@ def _wire(tab: Data) -> None:
     changed = chosen.file.change(None, None, chosen.mapping, js="() => ''", **quiet)
     remembered.keep("data", [chosen.file, chosen.source, chosen.encoding], store="sessionStorage")
     for event in (changed.then, chosen.source.change, chosen.encoding.change):
-        read.append(event(tab.look, how, looked, **quiet))
-        read[-1].then(tab.first, how, tab.cleared, **quiet)
+        read.append(event(tab.look, how, looked, **latest))
+        read[-1].then(tab.first, how, tab.cleared, **latest)
     for event in tab.columns.wire():
-        read.append(event.then(tab.look, how, looked, **quiet))
-        read[-1].then(tab.again, None, tab.painted, **quiet)
-    read.append(chosen.repairs.input(tab.look, how, looked, **quiet))
+        read.append(event.then(tab.look, how, looked, **latest))
+        read[-1].then(tab.again, None, tab.painted, **latest)
+    read.append(chosen.repairs.input(tab.look, how, looked, **latest))
     # The row's number may be the same: what can be edited is another row all the same. At once, not behind the tokens:
     # who has begun to edit would lose what was typed.
     for event in read:
-        event.then(tab.recipe.show_row, [*how, seen.row], tab.recipe.editor.code, **quiet)
+        event.then(tab.recipe.show_row, [*how, seen.row], tab.recipe.editor.code, **latest)
     tab.halt.click(tab.stop, how, None, **quiet)
     gr.Timer(1.0).tick(tab.poll, [*where, tab.pending], looked, **quiet)
     for html in (listed.rows, tab.report, seen.lengths):
