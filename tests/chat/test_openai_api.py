@@ -125,6 +125,7 @@ def test_what_was_written_after_a_stop_word_is_neither_counted_nor_scored(serve,
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_leaves_stops_its_answer(serve, monkeypatch, stream):
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     from workbench.chat.request import Delta
 
@@ -155,7 +156,8 @@ def test_a_client_that_leaves_stops_its_answer(serve, monkeypatch, stream):
     scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": "POST",
              "path": "/v1/chat/completions", "raw_path": b"", "query_string": b"", "root_path": "", "scheme": "http",
              "headers": [], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}  # fmt: skip
-    asyncio.run(asyncio.wait_for(app(scope, receive, send), 60))
+    with ThreadPoolExecutor(1) as pool:  # the main thread may have a loop already: Playwright's
+        pool.submit(asyncio.run, asyncio.wait_for(app(scope, receive, send), 60)).result()
     assert [cancel.is_set() for cancel in cancels] == [True]
 
 

@@ -94,7 +94,7 @@ def test_saved_rows_leave_the_list_and_no_file_is_written_over(drafts, home):
     written(drafts, pair("R", "B"))
     assert drafts.save("rows") == ("data/rows-2.jsonl", 1)
     assert load(home / "data" / "rows-2.jsonl").records[0].messages[1].content == "B"
-    with pytest.raises(UserError, match="came first: no idea"):
+    with pytest.raises(UserError, match="came first: “no idea”"):
         drafts.save("more")
     for name in ("", "../x", "a\\b"):
         with pytest.raises(UserError) as refused:
