@@ -55,3 +55,12 @@ def test_a_file_that_ends_inside_a_character_is_cut_off(tmp_path):
     path.write_bytes(row + b"\n" + row[: row.rindex("答".encode()) + 2])
     report = load(path).report
     assert (report.rows_good, [bad.reason.key for bad in report.bad]) == (1, ["data.row.cut_off"])
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_row_that_is_nested_too_deeply_costs_itself_only(tmp_path, name, first):
+    lines = ['{"instruction": "q", "output": "a"}', '{"instruction": "q", "x": ' + "[" * 3000 + "]" * 3000 + "}"]
+    (tmp_path / name).write_text("\n".join(lines[::-1] if first else lines), encoding="utf-8")
+    report, _ = inspect(tmp_path / name)
+    assert (report.rows_good, report.rows_bad) == (1, 1)

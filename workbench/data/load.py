@@ -12,7 +12,7 @@ from workbench.data import formats, hubs
 from workbench.data import repairs as mend
 from workbench.data.formats import turns
 from workbench.data.formats.schema import Schema
-from workbench.data.json_reader import parse_line
+from workbench.data.json_value import parse_line
 from workbench.data.readers import read_rows
 from workbench.data.records import Record
 from workbench.data.report import Report

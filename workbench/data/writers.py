@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import orjson
 
-from workbench.data.json_reader import parse_line
+from workbench.data.json_value import parse_line
 from workbench.errors import UserError
 
 CONTAINERS = (".json", ".jsonl", ".csv", ".tsv", ".parquet")

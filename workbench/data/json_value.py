@@ -1,0 +1,72 @@
+"""One JSON text -> its value, or the reason why it is none."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from workbench.data.rows import RowError, shorten
+
+# orjson makes a float of an integer of more than 64 bits. Twenty digits in a row have one at every twentieth place, so
+# that most lines are told from a twentieth of them.
+_DIGIT, _LONG = re.compile(r"[0-9]"), re.compile(r"[0-9]{20}")
+_BYTE_DIGIT, _BYTE_LONG = re.compile(rb"[0-9]"), re.compile(rb"[0-9]{20}")
+
+
+def parse_line(text: str | bytes) -> Any:
+    """One JSON value. Raises RowError that names the column, a cut-off end, or a lone surrogate."""
+    try:
+        value = orjson.loads(text)
+        return _parse_slowly(text if isinstance(text, str) else text.decode()) if holds_long(text) else value
+    except orjson.JSONDecodeError:
+        if isinstance(text, bytes):
+            try:
+                text = text.decode()
+            except UnicodeDecodeError as error:
+                if error.reason == "unexpected end of data":  # in the middle of a character: the line has no end
+                    raise RowError("cut_off", end=shorten(text[-40:].decode(errors="ignore"))) from None
+                raise RowError("not_utf8", column=error.start + 1) from None
+        return _parse_slowly(text)
+
+
+def holds_long(text: str | bytes) -> bool:
+    """Whether there may be an integer of more than 64 bits in it."""
+    if isinstance(text, bytes):
+        return _BYTE_DIGIT.search(text[19::20]) is not None and _BYTE_LONG.search(text) is not None
+    return _DIGIT.search(text[19::20]) is not None and _LONG.search(text) is not None
+
+
+def _parse_slowly(text: str) -> Any:
+    """The standard parser also takes NaN and integers of any size, and tells the column of an error."""
+    text = text.strip("\ufeff \t\r\n")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _explain(text, error) from None
+    except RecursionError:
+        raise RowError("too_deep") from None
+    except ValueError:  # Python refuses to read more than 4,300 digits
+        raise RowError("too_many_digits") from None
+    refuse_surrogates(value)
+    return value
+
+
+def _explain(text: str, error: json.JSONDecodeError) -> RowError:
+    if error.msg.startswith("Extra data") and text[error.pos :].strip() == ",":
+        return RowError("trailing_comma")
+    if error.pos >= len(text) or (error.msg.startswith("Unterminated") and not text.rstrip().endswith(("}", "]"))):
+        return RowError("cut_off", end=shorten(text[-40:]))
+    return RowError("not_json", column=error.colno, near=shorten(text[max(0, error.pos - 15) : error.pos + 15]))
+
+
+def refuse_surrogates(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        code = ord(error.object[error.start])
+        if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: a byte that the encoding does not have
+            raise RowError("not_in_encoding", byte=f"0x{code - 0xDC00:02x}") from None
+        raise RowError("lone_surrogate", code=f"\\u{code:04x}") from None
