@@ -60,9 +60,9 @@ class Columns:
         given = [*self.chosen.how, *self.roles]
         self.part.expand(self.offer, self.chosen.how, [self.saved, *self.roles], **quiet)
         self.saved.input(self.fill, self.saved, self.roles, **quiet).then(self.preview, given, self.shown, **quiet)
-        for role in self.roles:
-            # Of columns chosen in quick succession the last one counts, too.
-            role.input(self.preview, given, self.shown, trigger_mode="always_last", **quiet)
+        # One event for all boxes: with one each, the answer to the column before could come last and stay in view.
+        chosen = [role.input for role in self.roles]
+        gr.on(chosen, self.preview, given, self.shown, trigger_mode="always_last", **quiet)
         self.keep.click(self.save, [self.name, *self.roles], [self.saved, self.shown], **quiet)
         return [
             self.use.click(self.apply, self.roles, [self.chosen.mapping, self.shown], **quiet),
