@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from workbench.data import encodings
-from workbench.data.json_value import holds_long, parse_line, refuse_surrogates
+from workbench.data.json_value import MOST_LEVELS, holds_long, holds_many, parse_line, refuse_depth, refuse_surrogates
 from workbench.data.rows import Row, RowError, shorten
 
 _WRAPPERS = ("data", "rows", "train", "examples", "items", "records", "dataset", "samples", "test", "validation")
@@ -68,7 +68,7 @@ def _lines(file: BinaryIO, codec: str) -> Iterator[Row]:
             yield row_of_line(line, count, number)
             continue
         count += 1
-        if holds_long(line):
+        if holds_long(line) or holds_many(line):
             yield row_of_line(line, count, number)
         else:
             yield Row(count, number, value)
@@ -231,6 +231,8 @@ def _values(text: _Text, *, wrapped: bool) -> Iterator[Row]:
         line = text.line_at(at)
         try:
             value, end = _decode(text, at)
+            if text.buffer.count("{", at, end) + text.buffer.count("[", at, end) > MOST_LEVELS:
+                refuse_depth(value)
             if text.suspicious or _SURROGATE.search(text.buffer, at, end):
                 refuse_surrogates(value)
             row = Row(count + 1, line, value)

@@ -11,6 +11,7 @@ from workbench.data.formats import turns
 from workbench.data.formats.kto import label_of
 from workbench.data.formats.preference_lists import pair
 from workbench.data.formats.schema import RawRow, Schema
+from workbench.data.json_value import parse_line
 from workbench.data.readers import MAPPINGS
 from workbench.data.records import Feedback, Message, Record, Text
 from workbench.data.rows import RowError, shorten
@@ -84,8 +85,8 @@ def _list(value: Any) -> Any:
     """A list, or the one that a table's cell holds as JSON text."""
     if isinstance(value, str) and value.strip():
         try:
-            value = json.loads(value)
-        except ValueError:
+            value = parse_line(value)
+        except RowError:
             raise RowError("not_a_list", value=shorten(value)) from None
     if value and not isinstance(value, list):
         raise RowError("not_a_list", value=shorten(value))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import csv
 import io
-import json
 import math
 import re
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from workbench.data import encodings
+from workbench.data.json_value import parse_line
 from workbench.data.rows import Row, RowError
 
 _ALIASES = {
@@ -198,8 +198,8 @@ def _cell(name: str, value: Any, header: Sequence[str]) -> Any:
         return value
     if name in _NESTED or (name == "input" and "preferred_output" in header):  # OpenAI's preference rows
         try:
-            inner = json.loads(value)
-        except (ValueError, RecursionError):
+            inner = parse_line(value)
+        except RowError:
             return value
         if name in ("history", "tools", "chat") or _holds_objects(inner, _TURNS if name in _EITHER else ()):
             return inner

@@ -1,12 +1,12 @@
 """Dialogues in shapes of their own: seed tasks, human/assistant items, MOSS, COIG's rounds, UltraChat's lists."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from workbench.data.formats import turns
 from workbench.data.formats.schema import RawRow, Schema, columns
+from workbench.data.json_value import parse_line
 from workbench.data.records import Conversation, Message
 from workbench.data.rows import RowError, shorten
 
@@ -109,8 +109,8 @@ def _rounds(row: RawRow) -> Conversation:
     for index, name in enumerate(sorted((key for key in row if re.fullmatch(r"round_\d+", key)), key=_ordinal), 1):
         inner = row[name].get("response") if isinstance(row[name], Mapping) else None
         try:
-            pair = json.loads(inner) if isinstance(inner, str) else inner
-        except ValueError:
+            pair = parse_line(inner) if isinstance(inner, str) else inner
+        except RowError:
             pair = None
         if not isinstance(pair, Mapping) or not isinstance(pair.get("Q"), str) or not isinstance(pair.get("A"), str):
             raise RowError("bad_round", index=index, value=shorten(inner))

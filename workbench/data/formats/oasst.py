@@ -1,5 +1,6 @@
 """OpenAssistant's trees, nested or flat: ranked sibling answers -> preferences, else every dialogue -> conversation."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,9 +49,10 @@ def _ranked(answers: list[Node]) -> list[Node]:
 
 def _rank(answer: Node) -> float | None:
     try:
-        return float(answer["rank"])
-    except (KeyError, TypeError, ValueError):
+        rank = float(answer["rank"])
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
+    return rank if math.isfinite(rank) else None
 
 
 def _answered(prompter: Node) -> bool:

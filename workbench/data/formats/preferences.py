@@ -1,5 +1,6 @@
 """Two answers to one prompt, told apart by names, ranks, scores or labels -> preferences."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -139,9 +140,12 @@ def _scored(row: RawRow) -> Preference:
 def _score(item: Mapping[str, Any]) -> float:
     value = item.get("score", item.get("overall_score"))
     try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise RowError("bad_score", value=shorten(value)) from None
+        score = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        score = math.nan
+    if not math.isfinite(score):
+        raise RowError("bad_score", value=shorten(value))
+    return score
 
 
 def _filled(answers: Sequence[str], column: str) -> None:

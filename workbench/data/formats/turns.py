@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from workbench.data.json_value import parse_line, refuse_unwritable
 from workbench.data.records import Conversation, Message, Role
 from workbench.data.rows import RowError, shorten
 
@@ -19,6 +20,7 @@ _ROLES: dict[str, Role | str] = {
     "function_call": "call", "tool_call": "call",
 }  # fmt: skip
 _MEDIA = frozenset(("image", "images", "audio", "audios", "video", "videos"))
+_TOLD_INSIDE = ("data.row.too_deep", "data.row.lone_surrogate")
 TOOL_ROLES = frozenset(role for role, meaning in _ROLES.items() if meaning in ("tool", "call"))
 
 
@@ -154,7 +156,9 @@ def _weight(row: Mapping[str, Any], index: int) -> float | None:
     value = row.get("weight", row.get("loss_weight", row.get("loss")))
     if value is None:
         return None
-    if isinstance(value, (int, float)) and value >= 0:  # a bool is an int: LMFlow's and swift's `"loss": false`
+    if (
+        isinstance(value, (int, float)) and 0 <= value <= sys.float_info.max
+    ):  # a bool is an int: LMFlow's and swift's `"loss": false`
         return float(value)
     raise RowError("bad_weight", index=index, value=shorten(value))
 
@@ -173,6 +177,7 @@ def tool_calls(calls: Any, index: int) -> tuple[dict[str, Any], ...]:
             arguments = _json(arguments, index) if arguments.strip() else {}
         if not isinstance(arguments, Mapping):
             raise RowError("bad_tool_call", index=index, value=shorten(arguments))
+        refuse_unwritable(arguments)
         identity = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
         found.append(identity | {"type": "function", "function": {"name": function["name"], "arguments": arguments}})
     return tuple(found)
@@ -183,15 +188,13 @@ def tools(value: Any) -> tuple[dict[str, Any], ...] | None:
     if isinstance(value, str):
         if not value.strip():
             return None
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise RowError("bad_tools", value=shorten(value)) from None
+        value = _inside(value, RowError("bad_tools", value=shorten(value)))
     if not value:
         return None
     value = [value] if isinstance(value, Mapping) else value
     if not isinstance(value, list) or not all(isinstance(tool, Mapping) for tool in value):
         raise RowError("bad_tools", value=shorten(value))
+    refuse_unwritable(value)
     return tuple(value)
 
 
@@ -202,10 +205,15 @@ def refuse_tools(row: Mapping[str, Any]) -> None:
 
 
 def _json(value: str, index: int) -> Any:
+    return _inside(value, RowError("bad_tool_call", index=index, value=shorten(value)))
+
+
+def _inside(text: str, otherwise: RowError) -> Any:
+    """The value of a JSON text inside a row. Raises what is wrong with it, or `otherwise` where it is no JSON."""
     try:
-        return json.loads(value)
-    except ValueError:
-        raise RowError("bad_tool_call", index=index, value=shorten(value)) from None
+        return parse_line(text)
+    except RowError as error:
+        raise (error if error.key in _TOLD_INSIDE else otherwise) from None
 
 
 def messages(
