@@ -147,6 +147,18 @@ def test_archives_and_documents_are_no_rows_of_rubbish(tmp_path):
         assert (bad.reason.key, bad.reason.params) == (f"data.row.{key}", {"kind": kind}), name
 
 
+@pytest.mark.parametrize("content", [bytes(400), bytes(range(256)) * 4, b"BM\x88\x13" + bytes(40) + b"\xf7\x10" * 30])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.txt", "a.csv", "a.bin"])
+def test_what_is_no_text_is_said_once_for_the_file(write, content, name):
+    (bad,) = load(write(name, content)).report.bad
+    assert (bad.row, bad.reason.key) == (1, "data.row.binary")
+
+
+def test_zeros_that_a_crash_left_behind_good_rows_cost_no_more_than_a_row(write):
+    report = load(write("a.jsonl", lines([{"instruction": "q", "output": "a"}]).encode() + b"\n" + bytes(5000))).report
+    assert (report.encoding, report.rows_good, report.rows_bad) == ("utf-8", 1, 1)
+
+
 def test_an_encoding_can_be_overridden_and_a_wrong_name_is_refused(write):
     path = write("a.json", lines([{"instruction": "é", "output": "ü"}]).encode("latin-1"))
     assert load(path, encoding="latin-1").records == [Conversation.of(("user", "é"), ("assistant", "ü"))]

@@ -161,8 +161,17 @@ def test_a_file_that_cannot_be_read_as_asked_says_so(files, home):
 def test_a_row_is_one_short_line(files, home):
     found = scanned(files, put(home, "a.jsonl", {"query": "a\n b", "response": "c " * 400}, "{broken"))
     good, bad = found.view.items([1, 2])
-    assert summary(good).startswith("a b → c c c") and len(summary(good)) == 160
-    assert summary(bad) == "{broken"
+    assert summary(good, T).startswith("a b → c c c") and len(summary(good, T)) == 160
+    assert summary(bad, T) == "{broken"
+    assert "broken" in raw_html(bad, T)
+
+
+def test_a_file_that_holds_no_rows_says_what_it_is_where_its_row_would_stand(files, home):
+    (home / "data").mkdir(exist_ok=True)
+    (home / "data" / "photo.csv").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    (item,) = scanned(files, "data/photo.csv").view.items([1])
+    assert "this is a PNG file" in rows_html([item], 1, T) and raw_html(item, T) == ""
+    assert "PNG 文件" in rows_html([item], 1, Texts("zh"))
 
 
 def test_personal_data_is_covered_until_asked_for(files, home):

@@ -89,7 +89,9 @@ def _valid_utf8(sample: bytes, whole: bool) -> bool:
         decoder.decode(sample, final=whole)
     except UnicodeDecodeError:
         return False
-    # NUL in every other byte of ASCII text is UTF-16 without a mark, although it is valid UTF-8.
+    # NUL in every other byte of ASCII text is UTF-16 without a mark, although it is valid UTF-8; those at the end are
+    # what a crash leaves.
+    sample = sample.rstrip(b"\0")
     return not (sample.count(b"\0") > len(sample) // 4)
 
 

@@ -33,6 +33,8 @@ _BINARY = (
     (0, b"OggS\0", "Ogg"), (0, b"fLaC\0", "FLAC"), (4, b"ftyp", "MP4"), (0, b"SQLite format 3\0", "SQLite"),
     (0, b"\x7fELF", "ELF"), (0, b"GGUF", "GGUF"),
 )  # fmt: skip
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # random bytes have a tenth of these, text none or a few
+_MOST_CONTROL = 0.05
 _BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 
 
@@ -125,6 +127,8 @@ def _open(path: Path, file: BinaryIO, ending: str, encoding: str | None) -> Rows
     if (medium := next((kind for at, mark, kind in _BINARY if head[at:].startswith(mark)), None)) is not None:
         return Rows(iter([Row(1, None, None, RowError("medium", kind=medium))]), "", medium.lower())
     codec = encodings.wanted(encoding, head) if encoding else encodings.detect(head, whole=whole)
+    if not encoding and not codec.startswith(("utf-16", "utf-32")) and _is_no_text(head):
+        return Rows(iter([Row(1, None, None, RowError("binary"))]), "", "binary")
     try:
         start = head[:8192].decode(codec, errors="replace").lstrip("\ufeff \t\r\n\0")
     except UnicodeError:  # UTF-16 whose sample ends inside a pair
@@ -218,6 +222,14 @@ def _binary_kind(head: bytes, ending: str) -> str | None:
     if ending in (".parquet", *_BOOKS):  # the ending promises a container that the bytes are not
         return "parquet" if ending == ".parquet" else "xlsx"
     return None
+
+
+def _is_no_text(head: bytes) -> bool:
+    """Whether it is rubbish from its beginning; what a crash left behind good rows costs these rows only."""
+    sample = head[:65536].rstrip(b"\0")
+    if not sample:
+        return bool(head)
+    return sample.lstrip()[:1] not in (b"{", b"[") and len(_CONTROL.findall(sample)) > _MOST_CONTROL * len(sample)
 
 
 def _foreign_kind(head: bytes) -> str | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.data.report import Report
     from workbench.data.sources import Source
     from workbench.data.view import View
+    from workbench.ui.i18n import Texts
 
 _FILES_KEPT = 6
 _SMALL_BYTES = 4_000_000  # read within a moment
@@ -239,13 +240,14 @@ def _same(one: Path, other: Path) -> bool:
     return False
 
 
-def summary(item: Item, *, covered: bool = True) -> str:
-    """A row as one short line: its turns, or the raw row when it is bad; likely personal data is covered."""
+def summary(item: Item, t: Texts, *, covered: bool = True) -> str:
+    """A row as one short line: its turns, or the raw row when it is bad (why, where there is none: a picture, an
+    archive); likely personal data is covered."""
     from workbench.data.mix import texts_of
     from workbench.data.suspects import masked
 
     if item.record is None:
-        value = item.value
+        value = item.reason.text(t.language) if item.value is None and item.reason is not None else item.value
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     else:
         text = " → ".join(part for part in texts_of(item.record) if part)

@@ -164,14 +164,17 @@ def rows_html(items: Sequence[Item], chosen: int, t: Texts, *, covered: bool = T
             label = f'<span class="wb-poor">{plain(t("dataset.bad_row"))}</span>'
         lines.append(
             f'<tr data-row="{item.row}"{mark}><td class="wb-num">{_row_link(item.row, str(item.row))}</td>'
-            f'<td>{label}</td><td><div class="wb-clamp">{plain(summary(item, covered=covered))}</div></td></tr>'
+            f'<td>{label}</td><td><div class="wb-clamp">{plain(summary(item, t, covered=covered))}</div></td></tr>'
         )
     return f'<div class="wb-runs wb-rowlist"><table class="wb-list"><tbody>{"".join(lines)}</tbody></table></div>'
 
 
 def raw_html(item: Item, t: Texts, *, covered: bool = True) -> str:
-    """The row as the file has it, folded away; covered: likely personal data is hidden."""
+    """The row as the file has it, folded away; covered: likely personal data is hidden. Nothing where a file that is
+    none of rows stands for its one row."""
     value = item.value
+    if value is None and item.reason is not None:
+        return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=str)
     shown = text[:_RAW_SHOWN] + (" …" if len(text) > _RAW_SHOWN else "")
     shown = masked(shown) if covered else shown
