@@ -128,6 +128,16 @@ def test_what_is_lost_is_counted(source, tmp_path):
     assert lost == {"weight_lost": (1,), "reasoning_lost": (2,), "rejected_side_lost": (3,)}
 
 
+def test_sharegpt_says_that_it_has_no_place_for_ids_and_names(source, tmp_path):
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": {}}}
+    turns = (Message("user", "甲"), Message("assistant", "", tool_calls=(call,)))
+    identified = Conversation((*turns, Message("tool", "1", tool_call_id="c1"), Message("assistant", "乙")))
+    named = Conversation((Message("user", "甲", name="Ann"), Message("assistant", "乙")))
+    for to, lost in (("sharegpt", {"call_ids_lost": (1,), "names_lost": (2,)}), ("messages", {})):
+        report = convert(source(identified, named, TOOLS), tmp_path / "out.jsonl", to)
+        assert {item.code: item.rows for item in report.warnings if item.code.endswith("_lost")} == lost
+
+
 def test_a_preference_becomes_two_judgements(source, tmp_path):
     convert(source(PAIR), tmp_path / "out.jsonl", "feedback")
     assert [record.label for record in load(tmp_path / "out.jsonl").records] == [True, False]

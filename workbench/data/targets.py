@@ -87,11 +87,13 @@ def _plain_turns(record: Record, lost: Lost, target: str) -> tuple[list[Message]
     return lead, list(talk.messages[len(lead) :])
 
 
-def _tell_lost(messages: Iterable[Message], lost: Lost, *, weights: bool) -> None:
+def _tell_lost(messages: Sequence[Message], lost: Lost, *, weights: bool) -> None:
     if any(turn.reasoning for turn in messages):
         lost("reasoning_lost")
     if weights and any(turn.weight not in (None, 1.0) for turn in messages):
         lost("weight_lost")
+    if any(turn.name for turn in messages):
+        lost("names_lost")
 
 
 def _pairs(turns: Sequence[Message], target: str) -> list[list[str]]:
@@ -130,6 +132,8 @@ def _query_response(record: Record, lost: Lost) -> list[RawRow]:
 def _sharegpt(record: Record, lost: Lost) -> list[RawRow]:
     talk = _dialogue(record, lost)
     _tell_lost(talk.messages, lost, weights=False)
+    if any(turn.tool_call_id or any("id" in call for call in turn.tool_calls or ()) for turn in talk.messages):
+        lost("call_ids_lost")
     items: list[RawRow] = []
     for turn in talk.messages:
         weight = {} if turn.weight is None else {"weight": turn.weight}
