@@ -27,7 +27,7 @@ from workbench.chat import openai_api
 from workbench.errors import UserError
 from workbench.history.lines import Lines
 from workbench.locales import LANGUAGES
-from workbench.ui import api, archive, arena, history, live, plan, sets
+from workbench.ui import api, archive, arena, forms, history, live, plan, sets
 from workbench.ui.chat import feed
 from workbench.ui.chat.residents import Models
 from workbench.ui.columns import Columns
@@ -183,6 +183,7 @@ def page(app: App, language: str, root_path: str = "") -> gr.Blocks:
                     built[name] = tab.build(app, t)
         _chat_with_it(built, tabs)
         _duplicate(built["runs"], built["train"], tabs)
+        _train_on_it(built["data"], built["train"], tabs)
     return blocks
 
 
@@ -208,6 +209,23 @@ def _duplicate(history_tab: runs_tab.Runs, form_tab: train.Train, tabs: gr.Tabs)
 
     history_tab.duplicate.click(
         lead, history_tab.chosen, [tabs, *form_tab.taken], js="() => workbench.duplicating()", api_visibility="private"
+    ).then(None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private")
+
+
+def _train_on_it(data_tab: data.Data, form_tab: train.Train, tabs: gr.Tabs) -> None:
+    """The data tab's button: the train tab, its form as it stands with what is in view as training data."""
+    chosen, form = data_tab.chosen, form_tab.form
+
+    def lead(*given: Any) -> list[Any]:
+        how, fields = given[: len(chosen.how)], given[len(chosen.how) :]
+        try:
+            named = {"data.path": chosen.trained(*how)}
+        except Exception as error:
+            return [gr.skip(), forms.problem(data_tab.t.error(error)), *[gr.skip()] * (1 + len(fields))]
+        return [gr.Tabs(selected="train"), "", "", *form.fill(form.values(fields) | named)]
+
+    chosen.train.click(
+        lead, [*chosen.how, *form.inputs], [tabs, chosen.problem, *form_tab.taken], api_visibility="private"
     ).then(None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private")
 
 

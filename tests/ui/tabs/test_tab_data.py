@@ -10,11 +10,13 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from workbench.ui.app import App
+from workbench.errors import UserError
+from workbench.ui.app import App, page
 from workbench.ui.i18n import Texts
 from workbench.ui.tabs import data
 
 HOW = ("", "", "", [])  # format and encoding are found out, nothing is mapped or repaired
+SEEN = (True, "embedded", "", 1024)  # personal data is covered; what the model is and where rows are cut off
 
 
 @pytest.fixture
@@ -94,6 +96,55 @@ def test_a_clicked_row_is_marked_and_painted_as_it_trains(tab, put, tiny_model):
     assert [int(number) for number in re.findall(r'title="(\d+) ·', tokens)] == rendered.input_ids
     assert "trained special" in tokens  # the end of the answer
     assert "plain special" in tokens  # <|im_start|>
+
+
+def test_the_first_row_of_another_source_is_painted_once_that_loads_nothing(tab, put, tiny_model):
+    name, other, model = put("a.jsonl", *rows(3)), put("b.jsonl", *rows(1), "{broken"), str(tiny_model())
+    for file in (name, other):
+        tab.look(file, *HOW)
+    seen = (True, model, "", 1024)
+    row, waiting, *_ = tab.first(name, *HOW, *seen)
+    assert (row, waiting) == (1, tab.seen.blank()) and "the marked one too" in waiting
+    painted = tab.seen.paint(name, *HOW, True, 1, *seen[1:])
+    assert tab.first(name, *HOW, *seen)[:2] == tab.again(name, *HOW, *seen)[:2] == [1, painted]
+    assert tab.first(other, *HOW, *seen)[1] == tab.seen.paint(other, *HOW, True, 1, *seen[1:])
+    assert tab.first("", *HOW, *seen)[1] == tab.first("data/none.jsonl", *HOW, *seen)[1] == tab.seen.blank()
+
+
+def test_a_bad_first_row_says_why_at_once(tab, put):
+    name = put("a.jsonl", "{broken", *rows(2))
+    tab.look(name, *HOW)
+    assert "no valid JSON" in tab.first(name, *HOW, *SEEN)[1]
+
+
+def test_what_is_in_view_is_one_button_away_from_the_training_form(home, put):
+    app, name = App(home), put("问 答.jsonl", *rows(2))
+    blocks = page(app, "en")
+    lead = next(fn for fn in blocks.fns.values() if fn.fn and fn.fn.__qualname__ == "_train_on_it.<locals>.lead")
+    fields = [getattr(field, "value", None) for field in lead.inputs[5:]]
+    changed = [field.elem_id for field in lead.outputs]
+    rank = [field.elem_id for field in lead.inputs[5:]].index("adapter-r")
+    fields[rank] = 4
+    tabs, *updates = lead.fn(f" {name}", *HOW, *fields)
+    values = dict(zip(changed, [tabs, *updates], strict=True))
+    assert tabs.selected == "train" and values["data-problem"] == values["train-problem"] == ""
+    assert (values["data-path"]["value"], values["adapter-r"]["value"]) == (name, 4)  # the rest stays as it stood
+    stays, refusal, *rest = lead.fn("", *HOW, *fields)
+    assert "Choose or upload a data file first" in refusal and stays == gr.skip() and rest == [gr.skip()] * len(rest)
+    app.close()
+
+
+def test_training_is_not_led_to_rows_that_it_would_not_read(tab, put):
+    name, none = put("a.jsonl", *rows(2)), put("b.jsonl", "{broken")
+    tab.look(none, *HOW)
+    assert tab.chosen.trained(name, *HOW) == name
+    for given, said in [
+        ((name, "", "utf-8", "", []), "finds out by itself"), ((name, *HOW[:3], ["edge_whitespace"]), "finds out"),
+        ((none, *HOW), "none of its 1 row can be used"), (("data/c.jsonl", *HOW), "c.jsonl"), (("", *HOW), "first"),
+        ((put(".steps/result-1.jsonl", *rows(1)), *HOW), "save it as a new data set"),
+    ]:  # fmt: skip
+        with pytest.raises(UserError, match=said):
+            tab.chosen.trained(*given)
 
 
 def test_a_warning_leads_to_all_its_rows(tab, put):
@@ -325,10 +376,10 @@ def test_a_kept_mapping_is_a_name_behind_a_file_here_and_in_training(tab, home):
 def test_another_source_begins_with_nothing_assigned(tab, home):
     name = table(home)
     tab.look(name, *HOW)
-    *_, saved, first, shown = [tab.first(name, *HOW)[index] for index in (4, 5, -1)]
+    *_, saved, first, shown = [tab.first(name, *HOW, *SEEN)[index] for index in (4, 5, -1)]
     assert (saved["value"], first["value"], shown) == (None, "", "")
     assert first["choices"][1:] == [("甲", "甲"), ("乙", "乙"), ("类", "类")]
-    assert len(tab.first(name, *HOW)) == len(tab.cleared)
+    assert len(tab.first(name, *HOW, *SEEN)) == len(tab.cleared)
 
 
 def step(tab, button, given, *values):

@@ -50,9 +50,11 @@ class Chosen:
                 files, value=None, allow_custom_value=True, label=t("dataset.file"), info=t("dataset.file_help"),
                 elem_id="data-file", scale=3, min_width=180,
             )  # fmt: skip
-            self.upload = gr.UploadButton(
-                t("dataset.upload"), size="sm", min_width=100, elem_id="data-upload", file_count="multiple"
-            )
+            with gr.Column(scale=0, min_width=110, elem_id="data-beside"):
+                self.upload = gr.UploadButton(
+                    t("dataset.upload"), size="sm", elem_id="data-upload", file_count="multiple"
+                )
+                self.train = gr.Button(t("dataset.train"), size="sm", elem_id="data-train")
         self.problem = gr.HTML(apply_default_css=False, js_on_load=None, elem_id="data-problem")
         with gr.Accordion(t("dataset.more_sources"), open=False, elem_id="data-more-sources") as self.more:
             self._more()
@@ -166,6 +168,20 @@ class Chosen:
         if not file or not file.strip():
             raise UserError("dataset.nothing_chosen")
         return self.files.open(file, self.reading(*how))
+
+    def trained(self, file: str | None, *how: Any) -> str:
+        """What the training form names for what is in view.
+
+        Raises UserError where a training would not read the same rows, or none.
+        """
+        opened = self.open(file, *how)
+        if is_result(file):
+            raise UserError("dataset.train_result")
+        if self.reading(*how) != Reading():
+            raise UserError("dataset.train_otherwise")
+        if opened.done and (error := opened.error or opened.ready().report.error(file)):
+            raise error
+        return str(file).strip()
 
     def _say(self, error: Exception) -> str:
         return forms.problem(self.t.error(error))

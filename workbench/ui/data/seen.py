@@ -35,6 +35,7 @@ class Seen:
 
     def __init__(self, app: App, chosen: Chosen, t: Texts) -> None:
         self.app, self.chosen, self.t = app, chosen, t
+        self._loaded: set[str] = set()  # models that a row was painted for
 
     def build(self) -> None:
         t = self.t
@@ -62,9 +63,14 @@ class Seen:
     def how(self) -> list[Any]:
         return [self.model, self.template, self.max_length]
 
+    @property
+    def beside(self) -> list[Any]:
+        """What `first` is told behind `chosen.how`."""
+        return [self._covered, *self.how]
+
     def wire(self, covered: gr.Checkbox, show: gr.Dropdown, choices: Any) -> None:
         """choices: a view -> the update of the filter, which knows the measured rows afterwards."""
-        self._choices = choices
+        self._choices, self._covered = choices, covered
         painting = [*self.chosen.how, covered, self.row, *self.how]
         shown: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
         for trigger in (self.row.submit, self.model.input, self.template.input, self.max_length.submit,
@@ -80,10 +86,20 @@ class Seen:
     def blank(self) -> str:
         return f'<p class="wb-note">{forms.plain(self.t("dataset.choose_row"))}</p>'
 
+    def first(self, *given: Any) -> str:
+        """A source's first row, painted where that loads no library and no model: a page that is opened again reads the
+        file that stood in it."""
+        *how, covered, model, template, max_length = given
+        try:
+            item = self.chosen.open(*how).ready().item(1)
+        except Exception:  # the report says so
+            return self.blank()
+        if item is None or (item.record is not None and model not in self._loaded):
+            return self.blank()
+        return self._painted(item, covered, model, template, max_length)
+
     def paint(self, *given: Any) -> str:
         """The row's tokens from the same `render` that the trainer is fed by; a bad row's reason instead."""
-        from workbench.data.render import preview
-
         *how, covered, row, model, template, max_length = given
         try:
             view = self.chosen.open(*how).ready()
@@ -92,6 +108,11 @@ class Seen:
                 raise UserError("dataset.no_row", row=int(row or 1), count=f"{view.count:,}")
         except WorkbenchError as error:
             return forms.problem(self.t.error(error))
+        return self._painted(item, covered, model, template, max_length)
+
+    def _painted(self, item: Item, covered: bool, model: str, template: str, max_length: float) -> str:
+        from workbench.data.render import preview
+
         raw = raw_html(item, self.t, covered=covered)
         if item.record is None:
             if item.reason is None:
@@ -100,6 +121,7 @@ class Seen:
         try:
             seeing = Seeing.of({"model": model, "template": template, "max_length": max_length})
             tokenizer = self.app.hub.tokenizer(seeing.model)
+            self._loaded.add(model)
             document = preview(item.record, tokenizer, seeing.max_length, template=seeing.template, row=item.row)
         except Exception as error:
             return forms.problem(self.t.error(error)) + raw

@@ -77,11 +77,10 @@ def _wire(tab: Data) -> None:
     remembered.keep("data", [chosen.file, chosen.source, chosen.encoding], store="sessionStorage")
     for event in (changed.then, chosen.source.change, chosen.encoding.change):
         read.append(event(tab.look, how, looked, **latest))
-        read[-1].then(tab.first, how, tab.cleared, **latest)
-    for event in tab.columns.wire():
-        read.append(event.then(tab.look, how, looked, **latest))
-        read[-1].then(tab.again, None, tab.painted, **latest)
-    read.append(chosen.repairs.input(tab.look, how, looked, **latest))
+        read[-1].then(tab.first, [*how, *seen.beside], tab.cleared, **latest)
+    for event in (*(event.then for event in tab.columns.wire()), chosen.repairs.input):
+        read.append(event(tab.look, how, looked, **latest))
+        read[-1].then(tab.again, [*how, *seen.beside], tab.painted, **latest)
     # The row's number may be the same: what can be edited is another row all the same. At once, not behind the tokens:
     # who has begun to edit would lose what was typed.
     for event in read:
@@ -194,10 +193,11 @@ class Data:
         tokens = self.seen.paint(*how, covered, chosen, model, template, max_length)
         return [chosen, tokens, gr.skip(), *self.listed.turn(*how, show, search, covered, page, chosen)]
 
-    def first(self, *how: Any) -> list[Any]:
+    def first(self, *given: Any) -> list[Any]:
         """Another source: nothing of the old one stays in view."""
-        return [*self.again(), *self.columns.renew(*how)]
+        how = given[: len(self.chosen.how)]
+        return [*self.again(*given), *self.columns.renew(*how)]
 
-    def again(self) -> list[Any]:
-        """The same source read another way: its first row is chosen, and painted when asked."""
-        return [1, self.seen.blank(), "", ""]
+    def again(self, *given: Any) -> list[Any]:
+        """The same source read another way: its first row is the chosen one."""
+        return [1, self.seen.first(*given), "", ""]
