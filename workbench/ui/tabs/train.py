@@ -69,6 +69,11 @@ def build(app: App, t: Texts) -> Train:
     gr.on(edits, None, tab.problem, tab.problem, js=_FORGET, show_progress="hidden", api_visibility="private")
     machine.wire(app, t, tab.form)
     mixing.wire(app, t, tab.form)
+    # What was saved since the page was built, in this window or another.
+    tab.preset.focus(
+        lambda: gr.update(choices=list(presets.available(app.home))), None, tab.preset, queue=False,
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
     tab.preset.input(tab.take_preset, tab.preset, [tab.problem, *fields], api_visibility="private").then(
         None, None, None, js="() => { workbench.refreshPlan(); }", api_visibility="private"
     )
@@ -174,7 +179,7 @@ class Train:
         untouched = [gr.skip()] * len(given)
         try:
             spec = parse(self.form.values(given))
-            grid = dict(sweeps.parse_values(line) for line in over.splitlines() if line.strip())
+            grid = sweeps.grid_of(line for line in over.splitlines() if line.strip())
             found = sweeps.points(spec, grid)
             wanted = sweeps.free_name(self.app.home, name.strip() or None)
             from workbench.train.check import check
