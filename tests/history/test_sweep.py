@@ -22,10 +22,19 @@ def test_a_switch_that_may_be_left_open_is_swept_over_all_three():
     assert found == ["auto", True, False]
 
 
-@pytest.mark.parametrize("text", ["adapter.r", "adapter.r=", "=1,2", "adapter.r=8,,16", "adapter.r=8,8"])
+@pytest.mark.parametrize(
+    "text", ["adapter.r", "adapter.r=", "=1,2", "adapter.r=8,,16", "adapter.r=8,8", "training.weight_decay=1e-3,0.001"]
+)
 def test_a_text_without_values_is_refused(text):
     with pytest.raises(UserError):
         sweep.parse_values(text)
+
+
+def test_a_knob_in_two_lines_is_refused_instead_of_losing_one():
+    assert sweep.grid_of(["adapter.r=8,16", "training.seed=1,2"]) == {"adapter.r": [8, 16], "training.seed": [1, 2]}
+    with pytest.raises(UserError) as refused:
+        sweep.grid_of(["adapter.r=8,16", " adapter.r =32,64"])
+    assert refused.value.text("en").startswith("adapter.r is named twice")
 
 
 def test_every_combination_once_in_order():

@@ -98,3 +98,19 @@ def test_a_value_that_has_no_counterpart_is_listed_and_what_is_off_is_not():
         "report_to: mlflow", "optim: adamw_hf", "enable_liger_kernel: True", "finetuning_type: galore"]  # fmt: skip
     spec = parse(opened.values)
     assert (spec.training.report_to, spec.training.optim, spec.adapter.type) == ("none", "adamw_torch", "lora")
+
+
+def test_a_value_that_its_knob_refuses_is_listed_instead_of_keeping_the_file_shut(tmp_path):
+    path = tmp_path / "dora.yaml"
+    path.write_text(
+        "model_name_or_path: m\nval_size: 500\nsave_steps: 0.1\nlora_rank: 9999\nuse_dora: true\n"
+        "learning_rate: 2e-4\nadd_tokens: <a>,<b>\nresize_vocab: true\n"
+        "lr_scheduler_type: cosine_with_min_lr\nlr_scheduler_kwargs:\n  min_lr_rate: 0.1\n",
+        encoding="utf-8",
+    )
+    spec = resolve(path)
+    assert unmatched(path) == ["val_size: 500", "save_steps: 0.1", "lora_rank: 9999"]
+    assert (spec.data.eval_fraction, spec.training.save_steps) == (0, 100)
+    assert (spec.adapter.r, spec.adapter.lora_alpha, spec.adapter.use_dora) == (8, 16, True)
+    assert (spec.training.learning_rate, spec.training.lr_scheduler_kwargs) == (2e-4, "min_lr_rate=0.1")
+    assert spec.vocabulary.tokens == "<a>,<b>"

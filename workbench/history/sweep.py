@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,20 @@ def parse_values(text: str) -> tuple[str, list[Any]]:
     parts = [part.strip() for part in given.split("|" if "|" in given else ",")]
     if not sign or not path or not all(parts):
         raise UserError("sweep.bad_values", text=text[:60])
-    if len(set(parts)) < len(parts):
+    values = [parse_override(f"{path}={part}")[1] for part in parts]
+    if len(set(map(repr, values))) < len(values):  # 1e-3 and 0.001 are one value
         raise UserError("sweep.twice", path=path, text=given[:60])
-    return path, [parse_override(f"{path}={part}")[1] for part in parts]
+    return path, values
+
+
+def grid_of(lines: Iterable[str]) -> dict[str, list[Any]]:
+    """Every line's knob and values. Raises UserError for a knob that two lines name: one of them would be lost."""
+    grid: dict[str, list[Any]] = {}
+    for path, values in map(parse_values, lines):
+        if path in grid:
+            raise UserError("sweep.two_lines", path=path)
+        grid[path] = values
+    return grid
 
 
 def points(spec: Spec, grid: Mapping[str, Sequence[Any]]) -> list[Point]:

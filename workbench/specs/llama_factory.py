@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workbench.specs.knob import knobs
-from workbench.specs.sft import SftSpec
+from workbench.errors import UserError
+from workbench.specs import STAGES, parse
 
 # Its marks: a file with one of these and no section of ours is one of its.
 _MARKS = ("model_name_or_path", "finetuning_type", "cutoff_len", "per_device_train_batch_size")
@@ -45,6 +45,7 @@ _RENAMED: Mapping[str, str] = {
     "freeze_trainable_layers": "adapter.trained_layers",
     "cutoff_len": "data.max_length",
     "val_size": "data.eval_fraction",
+    "add_tokens": "vocabulary.tokens",
     "moe_aux_loss_coef": "training.router_aux_loss_coef",
     "warmup_ratio": "training.warmup_steps",  # below 1 it is a fraction there too
 } | {name: f"training.{name}" for name in _SAME}
@@ -54,7 +55,7 @@ _NEEDLESS = frozenset(
      "preprocessing_num_workers", "dataloader_num_workers", "ddp_timeout", "eval_strategy", "save_strategy",
      "logging_dir", "save_only_model", "include_num_input_tokens_seen", "resume_from_checkpoint", "bf16", "fp16",
      "pure_bf16", "disable_tqdm", "run_name", "create_new_adapter", "quantization_method",
-     "double_quantization"}
+     "double_quantization", "resize_vocab"}
 )  # fmt: skip
 
 
@@ -67,25 +68,26 @@ class Opened:
 
 
 def is_one(values: Mapping[str, Any]) -> bool:
-    return any(mark in values for mark in _MARKS) and not any(isinstance(value, Mapping) for value in values.values())
+    ours = {section for stage in STAGES.values() for section in stage.model_fields} - {"stage"}
+    return any(mark in values for mark in _MARKS) and not ours & set(values)
 
 
 def convert(values: Mapping[str, Any]) -> Opened:
-    """What the file says, in our knobs. Values are checked later, like everybody's."""
-    opened = Opened()
+    """What the file says, in our knobs. Values that a knob refuses, such as a number of rows to hold out, are left out."""
+    opened, rank = Opened(), values.get("lora_rank")
+    rank = int(rank) if rank and _taken({"adapter.r": rank, "adapter.lora_alpha": 2 * rank}) else 8
     # Its defaults that differ from ours and that a file takes for granted.
     opened.values |= {"training.lr_scheduler_type": "linear", "training.learning_rate": 5e-5, "data.max_length": 2048,
-                      "adapter.r": 8, "adapter.lora_alpha": 2 * int(values.get("lora_rank") or 8),
+                      "adapter.r": 8, "adapter.lora_alpha": 2 * rank,
                       "training.gradient_checkpointing": not values.get("disable_gradient_checkpointing", False),
                       "probes.path": ""}  # fmt: skip
-    choices = {item.path: item.choices for item in knobs(SftSpec) if item.kind == "choice"}
     for name, value in values.items():
         if value is None or name in _NEEDLESS or name == "disable_gradient_checkpointing":
             continue
         if value is False and name.startswith(("use_", "enable_")) and name not in _RENAMED:
             continue  # something that we do not have is off
         found = {_RENAMED[name]: value} if name in _RENAMED else _CHANGED.get(name, _nothing)(value, values)
-        if found is None or any(path in choices and each not in choices[path] for path, each in found.items()):
+        if found is None or not _taken(found):
             opened.leftover.append(f"{name}: {value}")
         else:
             opened.values |= found
@@ -96,6 +98,15 @@ def convert(values: Mapping[str, Any]) -> Opened:
     if values.get("create_new_adapter"):
         opened.values["adapter.continue_as"] = "stack"
     return opened
+
+
+def _taken(found: Mapping[str, Any]) -> bool:
+    """Whether the knobs take these values. A stage that we do not have is refused as a whole, not left out."""
+    try:
+        parse({path: value for path, value in found.items() if path != "stage"})
+    except UserError:
+        return False
+    return True
 
 
 Change = Callable[[Any, Mapping[str, Any]], dict[str, Any] | None]

@@ -46,7 +46,7 @@ def _trained(
 
     given = dict(parse_override(text) for text in overrides)
     spec = anchored(presets.resolve(source, given, terminal.home), terminal.home)
-    points = sweep.points(spec, dict(sweep.parse_values(text) for text in over))
+    points = sweep.points(spec, sweep.grid_of(over))
     name = sweep.free_name(terminal.home, name)
     for point in points:
         check(point.spec, terminal.home)
