@@ -34,7 +34,8 @@ CASES = {
     ("dora_int8", "adapter.use_dora"): {"adapter.use_dora": True, "model.quantization": "int8"},
     ("rounded_method", "adapter.type"): {"adapter.type": "loha", "model.quantization": "nf4"},
     ("schedule_settings", "training.lr_scheduler_kwargs"): {"training.lr_scheduler_kwargs": "power=2"},
-    ("optimizer_settings", "training.optim_args"): {"training.optim_args": "momentum"},
+    ("optimizer_settings", "training.optim_args"): {"training.optim": "sgd", "training.optim_args": "momentum"},
+    ("no_optimizer_settings", "training.optim_args"): {"training.optim_args": "momentum=0.9"},
     ("adalora_ranks", "adapter.init_r"): {"adapter.type": "adalora", "adapter.init_r": 8, "adapter.target_r": 8},
     ("no_tokens", "adapter.token_indices"): {"adapter.type": "trainable_tokens"},
     ("prefix_checkpointing", "training.gradient_checkpointing"): {
@@ -103,3 +104,39 @@ def test_the_settings_of_a_schedule_are_those_of_transformers():
         assert set(inspect.signature(makers[kind]).parameters) - ours == set(names), kind
     following = {"training.lr_scheduler_type": "greedy", "training.lr_scheduler_kwargs": "patience=0"}
     assert conflicts.find(parse(following | {"data.eval_fraction": 0.1})) == []
+
+
+def test_an_optimizer_gets_the_settings_that_the_trainer_gives_it_and_no_others(tmp_path):
+    """Each optimizer of the form with a setting of every name: the Trainer's own code says which ones it reads."""
+    from transformers import TrainingArguments
+    from transformers.trainer_optimizer import _OPTIMIZER_HANDLERS, OptimizerContext
+
+    class Read(dict):
+        def __init__(self):
+            super().__init__()
+            self.names = set()
+
+        def __bool__(self):
+            return True
+
+        def __contains__(self, name):
+            return bool(self.names.add(name))
+
+        def get(self, name, default=None):
+            self.names.add(name)
+            return default
+
+    for optim in next(item.choices for item in knobs(STAGES["sft"]) if item.path == "training.optim"):
+        args, read = TrainingArguments(output_dir=str(tmp_path), optim=optim, use_cpu=True), Read()
+        context = OptimizerContext(args=args, model=None, optimizer_kwargs={}, adam_kwargs={}, optim_args=read)
+        _OPTIMIZER_HANDLERS[args.optim](context)
+        assert read.names == set(conflicts.OPTIMIZER_SETTINGS.get(optim, ())), optim
+
+
+@pytest.mark.parametrize("given", ["momentun=0.9", "momentum=high", "momentum=0.9, alpha=5"])
+def test_a_setting_that_an_optimizer_would_ignore_is_refused_with_those_it_knows(given):
+    spec = parse({"training.optim": "sgd", "training.optim_args": given})
+    [found] = conflicts.find(spec)
+    assert found.error.text("en").endswith("the names that it knows: momentum, dampening, nesterov, weight_decay.")
+    fine = parse({"training.optim": "sgd", "training.optim_args": " momentum=0.9, nesterov=true"})
+    assert conflicts.find(fine) == []

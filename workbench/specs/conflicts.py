@@ -6,6 +6,7 @@ models/abilities.py, what depends on the model is refused when the run begins.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,14 @@ SCHEDULE_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "warmup_stable_decay": ("num_decay_steps", "num_stable_steps", "warmup_type", "decay_type", "min_lr_ratio",
                             "num_cycles"),
 }  # fmt: skip
+_ADEMAMIX = ("beta1", "beta2", "beta3", "alpha", "eps", "t_alpha", "t_beta3")
+# Names that the Trainer passes on to each optimizer; to the others none: what they take has a knob of its own.
+OPTIMIZER_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "sgd": ("momentum", "dampening", "nesterov", "weight_decay"), "adagrad": ("lr_decay", "eps", "weight_decay"),
+    "rmsprop": ("alpha", "momentum", "centered", "eps", "weight_decay"), "ademamix": _ADEMAMIX,
+    "ademamix_8bit": _ADEMAMIX, "paged_ademamix_32bit": _ADEMAMIX, "paged_ademamix_8bit": _ADEMAMIX,
+}  # fmt: skip
+_SWITCHES = ("nesterov", "centered")  # the other settings are numbers
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class Rule:
     others: tuple[str, ...]
     clashes: Callable[[Values], bool]
     refuses: bool = True
+    more: Callable[[Values], dict[str, str]] = lambda of: {}  # further slots
 
 
 @dataclass(frozen=True)
@@ -76,15 +86,34 @@ def _begins(of: Values, way: str) -> bool:
     return bool(of("adapter.continue_from").strip()) and of("adapter.continue_as") == way
 
 
-def _set(text: str) -> list[str] | None:
-    """`num_cycles=2, power=1` -> the names; None for what is no such list."""
+def _set(text: str) -> dict[str, str] | None:
+    """`num_cycles=2, power=1` -> values by name; None for what is no such list."""
     parts = [[piece.strip() for piece in part.split("=")] for part in text.split(",") if part.strip()]
-    return None if any(len(part) != 2 or not all(part) for part in parts) else [part[0] for part in parts]
+    return None if any(len(part) != 2 or not all(part) for part in parts) else dict(parts)
 
 
 def _no_settings(of: Values) -> bool:
     names, known = _set(of("training.lr_scheduler_kwargs")), SCHEDULE_SETTINGS.get(of("training.lr_scheduler_type"))
     return names is None or (known is not None and not set(names) <= set(known))
+
+
+def _optimizer_knows(of: Values) -> tuple[str, ...]:
+    return OPTIMIZER_SETTINGS.get(of("training.optim"), ())
+
+
+def _no_optimizer_settings(of: Values) -> bool:
+    given = _set(of("training.optim_args"))
+    known = _optimizer_knows(of)
+    return given is None or any(
+        name not in known or not (name in _SWITCHES or _is_number(value)) for name, value in given.items()
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _lacks(of: Values, *names: str) -> bool:
@@ -169,7 +198,11 @@ RULES: tuple[Rule, ...] = (
     Rule("never_evaluated", "training.eval_steps", ("data.eval_fraction",),
          lambda of: of("training.eval_steps") > 0 and _no_evaluation(of), refuses=False),
     Rule("schedule_settings", "training.lr_scheduler_kwargs", ("training.lr_scheduler_type",), _no_settings),
-    Rule("optimizer_settings", "training.optim_args", (), lambda of: _set(of("training.optim_args")) is None),
+    Rule("optimizer_settings", "training.optim_args", ("training.optim",),
+         lambda of: bool(_optimizer_knows(of)) and _no_optimizer_settings(of),
+         more=lambda of: {"known": ", ".join(_optimizer_knows(of))}),
+    Rule("no_optimizer_settings", "training.optim_args", ("training.optim",),
+         lambda of: bool(of("training.optim_args").strip()) and not _optimizer_knows(of)),
     Rule("min_rate_missing", "training.lr_scheduler_kwargs", ("training.lr_scheduler_type",),
          lambda of: of("training.lr_scheduler_type") == "cosine_with_min_lr" and _lacks(of, "min_lr")),
     Rule("decay_missing", "training.lr_scheduler_kwargs", ("training.lr_scheduler_type",),
@@ -196,7 +229,7 @@ def find(spec: Section) -> list[Found]:
     for rule in RULES:
         if of(rule.path) is None or not rule.clashes(of):
             continue
-        slots = {path.rpartition(".")[2]: of(path) for path in rule.others}
+        slots = {path.rpartition(".")[2]: of(path) for path in rule.others} | rule.more(of)
         error = UserError(f"conflicts.{rule.key}", **slots, path=rule.path, value=of(rule.path))
         found.append(Found(rule.path, rule.refuses, error))
     return sorted(found, key=lambda item: not item.refuses)
