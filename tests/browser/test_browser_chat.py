@@ -80,6 +80,12 @@ def test_a_question_asked_at_once_is_answered_side_by_side_and_a_reload_shows_it
     page.get_by_role("button", name="Probabilities").click()
     page.locator(".wb-tok").first.hover()
     expect(page.locator(".wb-tip")).to_contain_text("%")
+    page.locator(".wb-talk-scroll").dispatch_event("pointerleave", {"pointerType": "touch"})  # a finger is lifted
+    expect(page.locator(".wb-tip")).to_be_visible()
+    page.locator(".wb-tok").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".wb-tok").nth(1)).to_be_focused()
+    expect(page.locator(".wb-tok").nth(1)).to_have_attribute("aria-describedby", "chat-tip")
 
     page.locator("#chat-clear").click()
     expect(page.locator(".wb-answer")).to_have_count(0)
@@ -114,8 +120,13 @@ def test_a_question_is_edited_into_a_branch_and_both_stay(visit, babbler):
     page = visit("en", "chat")
     ask(page, "My name is Tom.")
     written(page, 1)
+    page.reload()
+    written(page, 1)
+    page.locator(".wb-turn").evaluate("node => { node.dataset.stays = ''; }")
     ask(page, "What is my name?")
     written(page, 2)
+    expect(page.locator(".wb-turn[data-stays]")).to_have_count(1)  # a long conversation is not drawn anew
+    expect(page.locator(".wb-spoken")).to_contain_text("Tom")
     expect(answers(page, 0).nth(1)).to_contain_text("Tom")
     page.get_by_role("button", name="Edit and ask again").first.click()
     page.locator(".wb-rewrite").first.fill("My name is Anna.")

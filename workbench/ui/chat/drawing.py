@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 View = Literal["text", "changes", "tokens"]
 VIEWS: tuple[str, ...] = get_args(View)
+_REMEMBERED = 2_000  # whole answers: a long conversation is drawn anew with every question
 
 
 class Drawing:
@@ -125,7 +127,7 @@ class Drawing:
             return self._tokens(answer)
         if self.view == "changes":
             return self._changes(turn, name, answer)
-        return markup.rendered(answer.text, self.t, answer.done)
+        return _whole(answer.text, self.t.language) if answer.done else markup.rendered(answer.text, self.t, False)
 
     def _tokens(self, answer: Answer) -> str:
         if not answer.done or not answer.scored:
@@ -139,7 +141,15 @@ class Drawing:
             return f'<div class="wb-plain">{markup.plain(answer.text)}</div>'
         if answer.text == first.text:
             return f'<div class="wb-plain wb-same">{html.escape(self.t("chat.same"))}</div>'
-        return f'<div class="wb-plain">{difference.rendered(first.text, answer.text)}</div>'
+        return f'<div class="wb-plain">{_compared(first.text, answer.text)}</div>'
+
+
+@functools.lru_cache(_REMEMBERED)
+def _whole(text: str, language: str) -> str:
+    return markup.rendered(text, Texts(language))
+
+
+_compared = functools.lru_cache(_REMEMBERED)(difference.rendered)
 
 
 def _left_out(turns: list[Turn], columns: list[str]) -> int:

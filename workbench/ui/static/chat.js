@@ -7,6 +7,7 @@
   const texts = window.workbenchPage.chat;
   const t = (key, values = {}) => fill(texts[key] ?? key, values);
   const VIEWS = ["text", "changes", "tokens"];
+  const SPOKEN = 300;  // characters of an answer
   const SAMPLING = ["temperature", "top_p", "max_tokens", "seed"];
 
   /* Each browser tab keeps an id of its own through reloads; the conversation itself stays on the server. */
@@ -34,6 +35,7 @@
       this.root = root;
       this.view = "text";
       this.cells = new Map();  // "turn column" -> nodes
+      this.drawn = [];  // per turn its node, and what it was drawn from
       this.columns = [];
       this.build();
     }
@@ -50,9 +52,15 @@
       this.scroll = el("div", { class: "wb-talk-scroll", tabindex: "0", "aria-label": t("conversation") }, this.heads, this.empty, this.turns);
       this.problem = el("p", { class: "wb-error", role: "alert", hidden: true });
       this.noted = el("p", { class: "wb-note", role: "status", id: "chat-noted", hidden: true });
-      this.root.replaceChildren(this.bar, this.problem, this.noted, this.scroll);
+      this.spoken = el("p", { class: "wb-spoken", role: "status" });
+      this.root.replaceChildren(this.bar, this.problem, this.noted, this.scroll, this.spoken);
       this.scroll.addEventListener("pointerover", (event) => this.explain(event.target.closest?.(".wb-tok")));
-      this.scroll.addEventListener("pointerleave", () => this.explain(null));
+      this.scroll.addEventListener("focusin", (event) => event.target.matches(".wb-tok") && this.explain(event.target));
+      this.scroll.addEventListener("pointerleave", (event) => event.pointerType === "touch" || this.explain(null));  // a finger leaves at once
+      this.scroll.addEventListener("focusout", () => this.explain(null));
+      this.scroll.addEventListener("scroll", () => this.place());
+      document.addEventListener("pointerdown", (event) => this.scroll.contains(event.target) || this.explain(null));
+      this.scroll.addEventListener("keydown", (event) => this.step(event));
     }
 
     show(view) {
@@ -94,14 +102,24 @@
 
     async told(act, values) {
       this.say("");
+      const begins = ["retry", "continue", "edit"].includes(act);
+      if (begins) this.begin(values);
       const response = await fetch(`${page.root}/chat/act`, {
         method: "POST", headers: { "content-type": "application/json" },
         body: JSON.stringify({ id: ownId(), act, lang: page.language, ...values }),
       });
       const answer = await response.json();
+      if (answer.id) { switchTo(answer.id); return; }
       if (!response.ok) this.say(answer.error || response.statusText);
-      else if (answer.id) switchTo(answer.id);
-      else if (act !== "stop") await this.follow(["retry", "continue", "edit"].includes(act));
+      this.untilEnd = !response.ok && this.answering;  // "is still being answered" is over with the answer
+      if (act !== "stop") await this.follow(begins && response.ok);
+    }
+
+    /* What is clicked once more meanwhile is not asked twice. */
+    begin({ turn, column }) {
+      this.mark(true);
+      const nodes = this.cells.get(`${turn} ${column}`);
+      if (nodes) { nodes.root.dataset.state = "writing"; this.drawn[turn].from = ""; }
     }
 
     say(text) { this.problem.textContent = text; this.problem.hidden = !text; this.note(""); }
@@ -109,7 +127,7 @@
 
     draw(news) {
       const low = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 60;
-      const emptied = news.columns && this.cells.size > 0 && !news.turns.length && this.shown === ownId() && !this.acting;
+      const emptied = news.columns && this.drawn.length > 0 && !news.turns.length && this.shown === ownId() && !this.acting;
       if (news.columns) this.drawAll(news);
       if (emptied) this.root.dispatchEvent(new CustomEvent("emptied", { bubbles: true }));  // not by this tab
       for (const cell of news.cells ?? []) this.update(cell);
@@ -120,6 +138,15 @@
     }
 
     busy(answering) {
+      if (this.answering && !answering) {
+        if (this.untilEnd) this.say("");
+        this.speak();
+      }
+      this.answering = answering;
+      this.mark(answering);
+    }
+
+    mark(answering) {
       this.root.classList.toggle("wb-answering", answering);
       for (const [id, enabled] of [["chat-stop", answering], ["chat-send", !answering], ["chat-retry", !answering]]) {
         const node = document.getElementById(id);
@@ -127,16 +154,57 @@
       }
     }
 
+    /* A turn that stays as it is keeps its nodes: a long conversation takes one more question at once, and nobody loses place or focus. */
     drawAll({ columns, turns }) {
+      const layout = JSON.stringify([ownId(), ...columns.map(({ name, label }) => [name, label])]);
+      const longer = layout !== this.layout || turns.length > this.drawn.length;
+      if (layout !== this.layout) this.cut(0);
+      this.explain(null);
+      this.layout = layout;
       this.shown = ownId();
       this.columns = columns;
-      this.cells.clear();
       this.scroll.style.setProperty("--columns", columns.length || 1);
       this.scroll.dataset.columns = columns.length;
       this.heads.replaceChildren(...columns.map((column, slot) => this.head(column, slot)));
-      this.turns.replaceChildren(...turns.map((turn, place) => this.turn(turn, place)));
+      this.cut(turns.length);
+      turns.forEach((turn, place) => this.put(turn, place));
       this.empty.hidden = turns.length > 0;
-      this.scroll.scrollTop = this.scroll.scrollHeight;
+      if (longer) this.scroll.scrollTop = this.scroll.scrollHeight;
+    }
+
+    /* So many turns stay. */
+    cut(length) {
+      for (const { node } of this.drawn.splice(length)) node.remove();
+      for (const key of this.cells.keys()) if (parseInt(key, 10) >= length) this.cells.delete(key);
+    }
+
+    put({ left_out, ...turn }, place) {
+      const from = JSON.stringify(turn), before = this.drawn[place];
+      if (before?.from !== from) {
+        const at = before?.node.contains(document.activeElement) && document.activeElement;
+        const node = this.turn(turn, place);
+        if (before) before.node.replaceWith(node); else this.turns.append(node);
+        this.drawn[place] = { node, from };
+        if (at) this.refocus(node, at);
+      }
+      const row = this.drawn[place].node.querySelector(".wb-question");
+      row.classList.toggle("wb-left-out", left_out);
+      row.title = left_out ? t("left_out") : "";
+    }
+
+    /* Where one was in the node that this one replaces. */
+    refocus(node, at) {
+      const slot = at.closest(".wb-answer")?.dataset.slot;
+      const place = slot ? node.querySelector(`.wb-answer[data-slot="${slot}"]`) : node;
+      const again = place?.querySelector(`button[title="${CSS.escape(at.title)}"]`);
+      (again?.disabled ? again.parentElement.querySelector("button:enabled") : again)?.focus();
+    }
+
+    /* Answers that are whole, for those who listen to the page; while they grow it would never fall silent. */
+    speak() {
+      const cells = this.drawn.at(-1)?.node.querySelectorAll(".wb-answer") ?? [];
+      const line = (cell) => `${cell.querySelector(".wb-cell-name").textContent}: ${[".wb-said", ".wb-cell-error"].map((part) => cell.querySelector(part)?.textContent.trim() ?? "").join(" ").slice(0, SPOKEN)}`;
+      this.spoken.textContent = [...cells].map(line).join("\n");
     }
 
     head({ name, label, own }, slot) {
@@ -173,7 +241,7 @@
         el("span", { class: "wb-num", text: `${turn.branch + 1}/${turn.branches}` }),
         button("›", t("branch_after"), () => this.act("branch", { turn: place, to: turn.branch + 1 }), { disabled: turn.branch + 1 >= turn.branches }),
       ] : [];
-      const row = el("div", { class: turn.left_out ? "wb-question wb-left-out" : "wb-question", title: turn.left_out ? t("left_out") : null },
+      const row = el("div", { class: "wb-question" },
         question, el("span", { class: "wb-turn-tools" }, ...branches,
           button("✎", t("edit"), () => this.edit(question, turn.question, (text) => this.act("edit", { turn: place, text }))),
           button("↻", t("retry_turn"), () => this.act("retry", { turn: place })),
@@ -184,9 +252,10 @@
 
     /* Rewrite a text where it stands; Ctrl-Enter takes it, Escape leaves it. */
     edit(node, text, take) {
+      const from = document.activeElement;
       const area = el("textarea", { class: "wb-rewrite", rows: Math.min(12, text.split("\n").length + 1), "aria-label": t("edit") });
       area.value = text;
-      const end = (kept) => { box.replaceWith(node); if (kept && area.value.trim() && area.value !== text) take(area.value); };
+      const end = (kept) => { box.replaceWith(node); from?.focus(); if (kept && area.value.trim() && area.value !== text) take(area.value); };
       const box = el("div", { class: "wb-rewriting" }, area, el("div", { class: "wb-line" },
         el("button", { type: "button", class: "wb-button wb-primary", text: t("apply"), onclick: () => end(true) }),
         el("button", { type: "button", class: "wb-button", text: t("cancel"), onclick: () => end(false) })));
@@ -204,6 +273,16 @@
       catch (error) { this.say(error.message); }
     }
 
+    async copy(turn, column) {
+      const text = ask(`archive/answer?${new URLSearchParams({ id: ownId(), turn, column, lang: page.language })}`).then(({ answer }) => answer);
+      try {
+        // Safari allows it within the click only, so the text is promised; an address without TLS has no clipboard at all.
+        if (window.ClipboardItem) await navigator.clipboard.write([new ClipboardItem({ "text/plain": text.then((said) => new Blob([said], { type: "text/plain" })) })]);
+        else copySelected(await text);
+        this.note(t("copied"));
+      } catch (error) { this.say(error.message); }
+    }
+
     cell(data, slot) {
       const { turn, column } = data;
       const nodes = {
@@ -213,7 +292,7 @@
         more: button("→", t("go_on"), () => this.act("continue", { turn, column })),
         again: button("↻", t("retry_one"), () => this.act("retry", { turn, column })),
         rewrite: button("✎", t("rewrite"), () => this.written(turn, column, (before) => this.edit(nodes.said, before, (text) => this.act("rewrite", { turn, column, text })))),
-        copy: button("❐", t("copy"), () => this.written(turn, column, (text) => navigator.clipboard?.writeText(text))),
+        copy: button("❐", t("copy"), () => this.copy(turn, column)),
       };
       nodes.said = el("div", { class: "wb-said wb-prose", "data-testid": "bot" }, nodes.settled, nodes.tail);
       const label = this.columns[slot]?.label ?? column;
@@ -228,9 +307,11 @@
     update(data) {
       const nodes = this.cells.get(`${data.turn} ${data.column}`);
       if (!nodes) return;
+      if (this.drawn[data.turn]) this.drawn[data.turn].from = "";
       if (data.html !== undefined) nodes.settled.innerHTML = data.html;
       if (data.add !== undefined) nodes.settled.insertAdjacentHTML("beforeend", data.add);
       nodes.tail.innerHTML = data.tail ?? "";
+      nodes.settled.querySelector(".wb-tok")?.setAttribute("tabindex", "0");
       nodes.error.textContent = data.error ? `⚠ ${data.error}` : "";
       nodes.error.hidden = !data.error;
       if (nodes.figures.textContent !== data.figures) nodes.figures.textContent = data.figures;
@@ -238,24 +319,56 @@
       nodes.more.hidden = !data.can_go_on;
     }
 
+    /* Arrows go from token to token. */
+    step(event) {
+      const token = event.target.closest?.(".wb-tok");
+      if (!token) return;
+      if (event.key === "Escape") this.explain(null);
+      const next = { ArrowRight: token.nextElementSibling, ArrowLeft: token.previousElementSibling }[event.key];
+      if (!next) return;
+      event.preventDefault();
+      token.tabIndex = -1;
+      next.tabIndex = 0;
+      next.focus();
+    }
+
     /* What else a token could have been. */
     explain(token) {
       if (token === this.explained) return;
+      this.explained?.removeAttribute("aria-describedby");
       this.explained = token;
       this.tip?.remove();
       this.tip = null;
       if (!token) return;
       const { p, of } = JSON.parse(token.dataset.token);
       const percent = (value) => `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
-      this.tip = el("div", { class: "wb-tip", role: "tooltip" },
+      this.tip = el("div", { class: "wb-tip", role: "tooltip", id: "chat-tip" },
         el("b", { text: percent(p) }),
         ...of.map(([text, value]) => el("div", { class: "wb-tip-row" }, el("code", { text: JSON.stringify(text).slice(1, -1) }), el("span", { class: "wb-num", text: percent(value) }))));
       document.body.append(this.tip);
-      const box = token.getBoundingClientRect();
+      token.setAttribute("aria-describedby", "chat-tip");
+      this.place();
+    }
+
+    place() {
+      if (!this.explained) return;
+      const box = this.explained.getBoundingClientRect(), view = this.scroll.getBoundingClientRect();
+      if (box.bottom < view.top || box.top > view.bottom) { this.explain(null); return; }
       const size = this.tip.getBoundingClientRect();
       this.tip.style.left = `${Math.max(4, Math.min(box.left, innerWidth - size.width - 8))}px`;
       this.tip.style.top = `${box.bottom + size.height + 6 > innerHeight ? box.top - size.height - 4 : box.bottom + 4}px`;
     }
+  }
+
+  function copySelected(text) {
+    const area = el("textarea", { class: "wb-spoken" });
+    area.value = text;
+    const from = document.activeElement;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    from?.focus();
   }
 
   /* Other parts of the page may add a button to every answer: chat.actions.push({text, title, run(id, turn, column)}). */

@@ -197,7 +197,8 @@ class Chat:
         talk = self.talks.get(key)
         try:
             if talk.answering:
-                raise UserError("chat_tab.busy")
+                busy = self.t.error(UserError("chat_tab.busy"))
+                return gr.skip(), f'<div class="wb-until-end">{forms.problem(busy)}</div>'
             self.options.keep(talk, values)
             talk.show(list(columns or [])[:SLOTS])
             answering.ask(self.app, self.t, talk, question or "")
