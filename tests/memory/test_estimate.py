@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from workbench.errors import UserError
+from workbench.memory import begun
 from workbench.memory import device as devices
 from workbench.memory.advice import advise
 from workbench.memory.device import Device
@@ -13,6 +15,7 @@ from workbench.memory.estimate import PARTS, Estimate, Rows, estimate
 from workbench.memory.learned import built_matrices
 from workbench.memory.remedies import remedies
 from workbench.models import anatomy
+from workbench.models.vocabulary import Vocabulary
 from workbench.specs import conflicts, layered, parse, to_mapping
 
 CPU = Device("cpu", "cpu", 10 * 2**30, 16 * 2**30)
@@ -24,7 +27,7 @@ def parts(device=CPU, rows=None, **knobs):
 
 
 def test_the_parts_are_those_of_the_contract_and_sum_up():
-    found = advise(parse({}))
+    found = advise(parse({}), Path("."))
     assert list(found) == [
         "parts", "total_bytes", "available_bytes", "verdict", "gradient_checkpointing", "without_checkpointing_bytes",
         "remedies",
@@ -71,7 +74,7 @@ def test_a_model_that_is_not_here_is_told_apart_from_one_that_is_none(tmp_path):
 
 
 def test_what_fits_needs_no_remedy_and_what_does_not_gets_three_that_work():
-    assert advise(parse({}))["remedies"] == []
+    assert advise(parse({}), Path("."))["remedies"] == []
     small = Device("cpu", "cpu", 2 * 2**30, 4 * 2**30)
     spec = parse({"training.per_device_train_batch_size": 64, "training.gradient_checkpointing": False})
     found = estimate(spec, device=small)
@@ -145,11 +148,12 @@ def test_the_effective_batch_stays_the_same():
 
 def test_an_estimate_needs_no_torch_and_is_there_at_once():
     code = (
-        "import sys, time; from workbench.specs import parse; from workbench.memory.advice import advise\n"
-        "advise(parse({}))\n"
+        "import sys, time; from pathlib import Path; from workbench.specs import parse\n"
+        "from workbench.memory.advice import advise\n"
+        "home = Path('.'); advise(parse({}), home)\n"
         "spent = []\n"
         "for size in (4096, 4095, 4094, 4093, 4092):\n"
-        "    began = time.process_time(); advise(parse({'training.per_device_train_batch_size': size}))\n"
+        "    began = time.process_time(); advise(parse({'training.per_device_train_batch_size': size}), home)\n"
         "    spent.append(time.process_time() - began)\n"
         "print(min(spent), 'torch' in sys.modules)"
     )
@@ -197,6 +201,36 @@ def test_new_tokens_and_what_lies_below_cost_a_copy_of_the_base_and_tables_that_
     assert new["gradients"] == plain["gradients"] + 4 * 2 * model.hidden
     whole = parts(**{"vocabulary.tokens": "one,two", "vocabulary.trained": "all"})
     assert [whole[name] - plain[name] for name in ("adapter", "gradients", "optimizer")] == [table, table, 2 * table]
+
+
+def test_an_adapter_that_goes_on_brings_its_own_shape_and_its_new_tokens(make_run, tiny_model, home):
+    at = str(tiny_model("qwen3"))
+    folder = make_run("first", tiny_model("qwen3"), r=4, target_modules=["q_proj", "v_proj"]) / "adapter"
+
+    def of(start, **changes):
+        return estimate(parse({"model.path": at} | changes), device=CPU, start=start).parts
+
+    small = of(None, **{"adapter.r": 4, "adapter.target_modules": "q_proj,v_proj"})
+    form = {"adapter.continue_from": "first", "adapter.r": 64, "adapter.type": "loha"}
+    assert of(begun.folder(parse({"model.path": at} | form), home), **form) == small
+    Vocabulary(["one", "two"], [[5], [6]], 300, 300).write(folder)
+    new = {"adapter.r": 4, "adapter.target_modules": "q_proj,v_proj", "vocabulary.tokens": "one,two"}
+    assert of(folder, **form) == of(None, **new) != small
+    on_top = form | {"adapter.continue_as": "stack"}
+    assert of(folder, **on_top) == of(None, **on_top)
+    assert begun.folder(parse({"adapter.continue_from": "gone"}), home) is None
+
+
+def test_a_knob_that_an_adapter_does_not_follow_is_no_remedy(make_run, tiny_model, home):
+    path = {"model.path": str(tiny_model("qwen3"))}
+    make_run("first", tiny_model("qwen3"))
+    wide = path | {"adapter.r": 1024, "training.per_device_train_batch_size": 1, "data.max_length": 128}
+    device = Device("cpu", "cpu", 600 * 2**20, 2**34)
+    for changes, offered in (({}, True), ({"adapter.continue_from": "first"}, False)):
+        spec = parse(wide | changes)
+        start = begun.folder(spec, home)
+        found = remedies(spec, estimate(spec, device=device, start=start), device=device, start=start)
+        assert any("adapter.r" in remedy.overrides for remedy in found) is offered
 
 
 @pytest.mark.parametrize("changes", [

@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from workbench.data import new_tokens
+from workbench.memory.begun import as_begun
 from workbench.memory.device import Device, chosen
 from workbench.memory.learned import BASE_WEIGHTS, Learned, built_matrices, learned, targets
 from workbench.models import anatomy
@@ -77,13 +79,19 @@ class Estimate:
 
 
 def estimate(
-    spec: Spec, *, rows: Rows | None = None, model: Anatomy | None = None, device: Device | None = None
+    spec: Spec,
+    *,
+    rows: Rows | None = None,
+    model: Anatomy | None = None,
+    device: Device | None = None,
+    start: Path | None = None,
 ) -> Estimate:
-    """Raises UserError for a model that is not on this machine.
+    """start: the folder of the adapter that the spec goes on with. Raises UserError for a model that is not here.
 
     Where gradient checkpointing is left to the estimate it is on if the training does not fit without and less is
     needed with it.
     """
+    spec = as_begun(spec, start)
     model = model or anatomy.of_path(spec.model.path)
     device = device or chosen(spec.model.device)
     rows = rows or Rows(spec.training.per_device_train_batch_size, _longest(spec))

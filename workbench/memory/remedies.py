@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from workbench.errors import WorkbenchError
+from workbench.memory.begun import as_begun
 from workbench.memory.device import Device, chosen
 from workbench.memory.estimate import Estimate, Rows, estimate
 from workbench.memory.learned import BASE_WEIGHTS
@@ -43,8 +45,17 @@ class _Step:
     overrides: Mapping[str, Any]
 
 
-def remedies(spec: Spec, found: Estimate, *, rows: Rows | None = None, device: Device | None = None) -> list[Remedy]:
-    """Nothing for a spec that fits. Single changes first, then pairs and triples of them; of those that fit the
+def remedies(
+    spec: Spec,
+    found: Estimate,
+    *,
+    rows: Rows | None = None,
+    device: Device | None = None,
+    start: Path | None = None,
+) -> list[Remedy]:
+    """start: the folder of the adapter that the spec goes on with.
+
+    Nothing for a spec that fits. Single changes first, then pairs and triples of them; of those that fit the
     cheapest, then those that come nearest."""
     if found.verdict == "fits":
         return []
@@ -52,7 +63,8 @@ def remedies(spec: Spec, found: Estimate, *, rows: Rows | None = None, device: D
     # What is free now is compared with what was free when the spec was judged, not with a moment later.
     device = replace(device, available_bytes=found.available_bytes)
     steps = list(_steps(spec, found, device, rows))
-    refused = _refused(spec)  # what is wrong already is told at its field, and no reason to offer nothing
+    # What is wrong already is told at its field, and no reason to offer nothing.
+    refused = _refused(as_begun(spec, start))
     tried: list[_Tried] = []
     best: list[_Tried] = []
     for count in (1, 2, 3):
@@ -62,10 +74,10 @@ def remedies(spec: Spec, found: Estimate, *, rows: Rows | None = None, device: D
             overrides = {path: value for step in group for path, value in step.overrides.items()}
             try:
                 changed = parse(layered(to_mapping(spec), overrides))
-                result = estimate(changed, rows=_rows(changed, spec, rows), model=model, device=device)
+                result = estimate(changed, rows=_rows(changed, spec, rows), model=model, device=device, start=start)
             except WorkbenchError:
                 continue
-            if _refused(changed) - refused:
+            if _refused(as_begun(changed, start)) - refused:
                 continue
             if result.total_bytes < found.total_bytes:
                 remedy = Remedy(overrides, tuple(step.cost for step in group), result.total_bytes, result.verdict)

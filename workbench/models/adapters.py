@@ -27,6 +27,12 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 BELOW = "below"  # an adapter that this one was trained on top of
 _BOTTLENECK = ("bottleneck_config.json", "bottleneck_model.safetensors")
 _MODEL = ("config.json", "model.safetensors", "model.safetensors.index.json")
+# What PEFT calls the methods that can go on -> what they are called in `adapter.type`.
+METHODS: Mapping[str, str] = {
+    "LORA": "lora", "IA3": "ia3", "PREFIX_TUNING": "prefix", "PROMPT_TUNING": "prompt", "P_TUNING": "prompt",
+    "OFT": "oft", "BOFT": "boft", "VERA": "vera", "LOHA": "loha", "LOKR": "lokr", "LN_TUNING": "ln_tuning",
+    "TRAINABLE_TOKENS": "trainable_tokens", "BOTTLENECK": "bottleneck",
+}  # fmt: skip
 _CHECKPOINT = re.compile(r"(?P<run>[^/\\]+)/checkpoint-(?P<step>\d+)")
 # Options of LoraConfig that add another computation than B·A·x beside a linear layer.
 _OPTIONS_THAT_DO_NOT_MIX = (

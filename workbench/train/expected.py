@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.data.render import Rendered
 from workbench.errors import WorkbenchError
-from workbench.memory import device
+from workbench.memory import begun, device
 from workbench.memory.estimate import Estimate, estimate, with_checkpointing
 from workbench.runs import Run
 from workbench.specs import Spec
@@ -26,7 +27,7 @@ def settled(run: Run, spec: Spec, rendered: Sequence[Any], base: Base, log: RunL
     """
     if spec.training.gradient_checkpointing != "auto":
         return spec
-    found = _estimate(spec, rendered, base)
+    found = _estimate(run, spec, rendered, base)
     on = found is not None and found.checkpointing and getattr(base.model, "supports_gradient_checkpointing", True)
     if found is None:
         log("gradient checkpointing: off; the model's files do not tell what it needs")
@@ -38,14 +39,14 @@ def settled(run: Run, spec: Spec, rendered: Sequence[Any], base: Base, log: RunL
     return spec
 
 
-def expected_bytes(spec: Spec, rendered: Sequence[Any], base: Base) -> int | None:
+def expected_bytes(run: Run, spec: Spec, rendered: Sequence[Any], base: Base) -> int | None:
     """What the measured peak should be; None where the model's files do not tell.
 
     On a CPU whatever this process holds besides the base counts too; an accelerator's peak is of tensors alone.
     """
     import psutil
 
-    found = _estimate(spec, rendered, base)
+    found = _estimate(run, spec, rendered, base)
     if found is None:
         return None
     libraries = found.parts["framework"]
@@ -55,7 +56,7 @@ def expected_bytes(spec: Spec, rendered: Sequence[Any], base: Base) -> int | Non
     return found.total_bytes - libraries + max(libraries, held)
 
 
-def _estimate(spec: Spec, rendered: Sequence[Any], base: Base) -> Estimate | None:
+def _estimate(run: Run, spec: Spec, rendered: Sequence[Any], base: Base) -> Estimate | None:
     """Against what is free and what this process holds already: base and libraries are parts of the estimate."""
     rows = [row for row in rendered if isinstance(row, Rendered)]
     if not rows:
@@ -63,9 +64,18 @@ def _estimate(spec: Spec, rendered: Sequence[Any], base: Base) -> Estimate | Non
     here = device.chosen(str(base.device))
     here = replace(here, available_bytes=here.available_bytes + _held_bytes(base))
     try:
-        return estimate(spec, rows=rows_of(spec, Counted.of(spec, rows), base.device.type == "cpu"), device=here)
+        largest = rows_of(spec, Counted.of(spec, rows), base.device.type == "cpu")
+        return estimate(spec, rows=largest, device=here, start=_start(run, spec))
     except (WorkbenchError, KeyError):
         return None
+
+
+def _start(run: Run, spec: Spec) -> Path | None:
+    """The adapter that the run goes on with: its own copy once there is one."""
+    from workbench.stages.methods.start import KEPT
+
+    kept = run.directory / KEPT
+    return kept if kept.is_dir() else begun.folder(spec, run.home)
 
 
 def _held_bytes(base: Base) -> int:

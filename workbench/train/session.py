@@ -106,7 +106,7 @@ def _train(
     importlib.import_module(f"workbench.stages.{spec.stage}")  # its libraries count among what this process holds
     left_open = spec.training.gradient_checkpointing == "auto"
     spec = settled(run, spec, rendered, base, log)
-    heart.note(estimated_memory_bytes=expected_bytes(spec, rendered, base))
+    heart.note(estimated_memory_bytes=expected_bytes(run, spec, rendered, base))
     before = run.stored_state()
     pieces, checkpointing = before.get(memory_retry.PIECES, 1), before.get(memory_retry.CHECKPOINTING, "")
     if left_open and not spec.training.gradient_checkpointing and memory_retry.can_checkpoint(spec, base.model):

@@ -93,7 +93,7 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
 
         values = {"preset": spec} if isinstance(spec, str) else dict(spec)
         values.pop("run", None)
-        return advise(presets.resolve(values, home=app.home))
+        return advise(presets.resolve(values, home=app.home), app.home)
 
     def stop(run: str) -> dict:
         """Ask a run to save and stop; answers with its state."""

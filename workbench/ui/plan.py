@@ -120,7 +120,7 @@ def planned(app: App, values: dict[str, Any], t: Texts) -> dict[str, Any]:
         counted = None
     answer["counting"] = _has_data(spec) and counted is None and "data_problem" not in answer
     try:
-        answer |= advise(spec, plan.rows_of(spec, counted, kind == "cpu") if counted else None)
+        answer |= advise(spec, app.home, plan.rows_of(spec, counted, kind == "cpu") if counted else None)
     except UserError as error:
         answer["memory_problem"] = t.error(error)
     answer |= _steps(app, spec, counted, t) if counted else {}

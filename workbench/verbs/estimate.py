@@ -19,7 +19,7 @@ def command(t: Translate, lang: str) -> click.Command:
         from workbench.specs import parse_override
 
         spec = presets.resolve(source, dict(parse_override(text) for text in overrides), terminal.home)
-        document = advise(spec)
+        document = advise(spec, terminal.home, foreign=True)
         terminal.result(document, _text(document, t))
 
     return estimate

@@ -18,12 +18,6 @@ from workbench.models.adapters import AdapterRef
 from workbench.specs import Spec
 
 KEPT = "start"
-# What PEFT calls the methods -> what they are called here.
-_KINDS = {
-    "LORA": "lora", "IA3": "ia3", "PREFIX_TUNING": "prefix", "PROMPT_TUNING": "prompt", "P_TUNING": "prompt",
-    "OFT": "oft", "BOFT": "boft", "VERA": "vera", "LOHA": "loha", "LOKR": "lokr", "LN_TUNING": "ln_tuning",
-    "TRAINABLE_TOKENS": "trainable_tokens", "BOTTLENECK": "bottleneck",
-}  # fmt: skip
 
 
 def located(spec: Spec, home: Path | None, run_dir: Path | None) -> AdapterRef | None:
@@ -59,7 +53,7 @@ def copy(source: Path, target: Path) -> None:
 
 def kind(config: Mapping[str, Any], name: str) -> str:
     """The method that goes on with an adapter. Raises UserError where none can."""
-    found = _KINDS.get(str(config.get("peft_type")))
+    found = adapters.METHODS.get(str(config.get("peft_type")))
     if found is None or adapters.changes_base({**config, adapters.BELOW: False, "vocabulary": False}):
         raise UserError("methods.cannot_continue", name=name, kind=config.get("peft_type"))
     return found
