@@ -19,6 +19,7 @@ from workbench.memory.estimate import Rows
 from workbench.memory.learned import BASE_WEIGHTS
 from workbench.specs import Spec
 from workbench.stages.packing import packs
+from workbench.train.folders import Folders
 from workbench.train.rows import render_all
 from workbench.train.vocabulary import planned
 
@@ -206,12 +207,17 @@ def longer(spec: Spec, found: Steps) -> dict[str, Any]:
     return changes
 
 
+class _NotYet(Exception):
+    """A large folder is being walked through for the first time."""
+
+
 class Counts:
     """Data counted in the background, so that a form never waits for a file; the newest question wins."""
 
     def __init__(self, home: Path, tokenizer_of: Callable[[Spec], Any]) -> None:
         self.home = Path(home)
         self.tokenizer_of = tokenizer_of
+        self._folders = Folders()
         self._lock = threading.Lock()
         self._known: dict[str, Counted | WorkbenchError] = {}
         self._counting: set[str] = set()
@@ -219,7 +225,10 @@ class Counts:
 
     def ask(self, spec: Spec) -> Counted | WorkbenchError | None:
         """What is known; None while it is being counted. A refusal of the data is an answer too."""
-        key = self._key(spec)
+        try:
+            key = self._key(spec)
+        except _NotYet:
+            return None
         with self._lock:
             if key in self._known:
                 return self._known[key]
@@ -257,13 +266,18 @@ class Counts:
             places = [source.path for source in found if not hubs.is_hub(source.path)]
             places += [str(sources.place(path, self.home)) for path in new_tokens.files(spec.vocabulary)]
             parts["sources"] = [(source.path, source.mapping) for source in found]
-            files = [file for place in places for file in _files(Path(place))]
-            parts["files"] = [(str(file), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in files]
+            parts["files"] = [(place, self._mark(Path(place))) for place in places]
         return json.dumps(parts, sort_keys=True, default=str)
 
-
-def _files(place: Path) -> list[Path]:
-    return sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+    def _mark(self, place: Path) -> Any:
+        """Changes with the file, or with any file of the folder."""
+        if place.is_dir():
+            mark = self._folders.mark(place)
+            if mark is None:
+                raise _NotYet
+            return mark
+        status = place.stat()
+        return status.st_mtime_ns, status.st_size
 
 
 def to_json(counted: Counted) -> dict[str, Any]:
