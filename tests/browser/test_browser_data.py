@@ -105,6 +105,7 @@ def test_a_table_is_mapped_and_mixed_into_a_new_data_set_that_a_row_was_changed_
         page.locator(f"#data-map-{role} input").press("Enter")
     expect(page.locator("#data-mapping-shown .wb-record").first).to_contain_text("蓝色")
     page.locator("#data-mapping-use").click()
+    expect(report).not_to_contain_text("不可用")
     expect(report).to_contain_text("可用 2 行")
 
     page.locator("#data-recipe > button").click()

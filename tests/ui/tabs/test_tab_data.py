@@ -103,18 +103,18 @@ def test_the_first_row_of_another_source_is_painted_once_that_loads_nothing(tab,
     for file in (name, other):
         tab.look(file, *HOW)
     seen = (True, model, "", 1024)
-    row, waiting, *_ = tab.first(name, *HOW, *seen)
-    assert (row, waiting) == (1, tab.seen.blank()) and "the marked one too" in waiting
+    assert tab.seen.first(name, *HOW, *seen) == tab.seen.blank() and "the marked one too" in tab.seen.blank()
+    assert tab.of_the_reading()[tab.seen.row] == 1
     painted = tab.seen.paint(name, *HOW, True, 1, *seen[1:])
-    assert tab.first(name, *HOW, *seen)[:2] == tab.again(name, *HOW, *seen)[:2] == [1, painted]
-    assert tab.first(other, *HOW, *seen)[1] == tab.seen.paint(other, *HOW, True, 1, *seen[1:])
-    assert tab.first("", *HOW, *seen)[1] == tab.first("data/none.jsonl", *HOW, *seen)[1] == tab.seen.blank()
+    assert tab.seen.first(name, *HOW, *seen) == painted
+    assert tab.seen.first(other, *HOW, *seen) == tab.seen.paint(other, *HOW, True, 1, *seen[1:])
+    assert [tab.seen.first(none, *HOW, *seen) for none in ("", "data/none.jsonl")] == [tab.seen.blank()] * 2
 
 
 def test_a_bad_first_row_says_why_at_once(tab, put):
     name = put("a.jsonl", "{broken", *rows(2))
     tab.look(name, *HOW)
-    assert "no valid JSON" in tab.first(name, *HOW, *SEEN)[1]
+    assert "no valid JSON" in tab.seen.first(name, *HOW, *SEEN)
 
 
 def test_what_is_in_view_is_one_button_away_from_the_training_form(home, put):
@@ -373,13 +373,13 @@ def test_a_kept_mapping_is_a_name_behind_a_file_here_and_in_training(tab, home):
     assert 'role="alert"' in tab.columns.save("../x", *roles(**MAPPED))[1]
 
 
-def test_another_source_begins_with_nothing_assigned(tab, home):
+def test_another_source_begins_with_nothing_assigned_and_its_own_columns_to_choose_from(tab, home):
     name = table(home)
     tab.look(name, *HOW)
-    *_, saved, first, shown = [tab.first(name, *HOW, *SEEN)[index] for index in (4, 5, -1)]
-    assert (saved["value"], first["value"], shown) == (None, "", "")
-    assert first["choices"][1:] == [("甲", "甲"), ("乙", "乙"), ("类", "类")]
-    assert len(tab.first(name, *HOW, *SEEN)) == len(tab.cleared)
+    empty = {box.elem_id: value for box, value in tab.of_the_source().items()}
+    assert (empty["data-mapping-saved"], empty["data-map-prompt"], empty["data-mapping-shown"]) == (None, "", "")
+    _, first, *_ = tab.columns.offer(name, *HOW)  # comes later: what was chosen by then stays
+    assert first["choices"][1:] == [("甲", "甲"), ("乙", "乙"), ("类", "类")] and "value" not in first
 
 
 def step(tab, button, given, *values):

@@ -81,11 +81,6 @@ class Columns:
         kept = gr.update(choices=list(mapping.saved(self.home)))
         return [kept, *[gr.update(choices=choices)] * len(self.roles)]
 
-    def renew(self, *how: Any) -> list[Any]:
-        """Another source: its columns, nothing assigned."""
-        kept, *boxes = self.offer(*how)
-        return [kept | {"value": None}, *[box | {"value": ""} for box in boxes], ""]
-
     def fill(self, name: str | None) -> list[Any]:
         """A mapping that was kept."""
         found = mapping.saved(self.home).get(name or "", {})

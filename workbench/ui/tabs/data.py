@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -72,15 +73,19 @@ def _wire(tab: Data) -> None:
     tab.conversion.wire()
     tab.recipe.wire(seen.row)
     read: list[Any] = []
-    # .change: an upload fills the box too. What was mapped by hand are the columns of the source before.
-    changed = chosen.file.change(None, None, chosen.mapping, js="() => ''", **quiet)
+    # .change: an upload fills the box too. What was mapped by hand are the columns of the file before.
+    sources = [(chosen.file.change, tab.of_the_source() | {chosen.mapping: ""}),
+               *((box.change, tab.of_the_source()) for box in (chosen.source, chosen.encoding))]  # fmt: skip
+    same_source = [*(event.then for event in tab.columns.wire()), chosen.repairs.input]
+    painted: list[Any] = []
+    for event, empty in (*sources, *((event, tab.of_the_reading()) for event in same_source)):
+        # In the browser, at once: an answer that came late would take back what was done with the new rows by then.
+        forgotten = event(None, None, list(empty), js=f"() => {json.dumps(list(empty.values()))}", **quiet)
+        read.append(forgotten.then(tab.look, how, looked, **latest))
+        painted.append(read[-1].then(seen.first, [*how, *seen.beside], seen.tokens, **latest))
+    for event in read[: len(sources)]:
+        event.then(tab.columns.offer, how, [tab.columns.saved, *tab.columns.roles], **latest)
     remembered.keep("data", [chosen.file, chosen.source, chosen.encoding], store="sessionStorage")
-    for event in (changed.then, chosen.source.change, chosen.encoding.change):
-        read.append(event(tab.look, how, looked, **latest))
-        read[-1].then(tab.first, [*how, *seen.beside], tab.cleared, **latest)
-    for event in (*(event.then for event in tab.columns.wire()), chosen.repairs.input):
-        read.append(event(tab.look, how, looked, **latest))
-        read[-1].then(tab.again, [*how, *seen.beside], tab.painted, **latest)
     # The row's number may be the same: what can be edited is another row all the same. At once, not behind the tokens:
     # who has begun to edit would lose what was typed.
     for event in read:
@@ -88,7 +93,11 @@ def _wire(tab: Data) -> None:
     tab.halt.click(tab.stop, how, None, **quiet)
     gr.Timer(1.0).tick(tab.poll, [*where, tab.pending], looked, **quiet)
     for html in (listed.rows, tab.report, seen.lengths):
-        html.click(tab.choose, [*where, *seen.how], [seen.row, seen.tokens, listed.show, *listed.listing], **quiet)
+        # A row that is chosen while the first one is still being painted stays chosen.
+        html.click(
+            tab.choose, [*where, *seen.how], [seen.row, seen.tokens, listed.show, *listed.listing], cancels=painted,
+            **quiet,
+        )  # fmt: skip
 
 
 class Data:
@@ -108,13 +117,16 @@ class Data:
         self.columns = Columns(app, self.chosen, t)
         self.recipe = Recipe(app, self.chosen, t)
 
-    @property
-    def cleared(self) -> list[Any]:
-        return [*self.painted, self.columns.saved, *self.columns.roles, self.columns.shown]
+    def of_the_reading(self) -> dict[Any, Any]:
+        """What is said and shown of the rows as they are read now, and what its boxes hold before anything is."""
+        seen = self.seen
+        return {seen.row: 1, seen.tokens: seen.blank(), seen.lengths: "", self.listed.search: ""}
 
-    @property
-    def painted(self) -> list[Any]:
-        return [self.seen.row, self.seen.tokens, self.seen.lengths, self.listed.search]
+    def of_the_source(self) -> dict[Any, Any]:
+        """The same of the source, however it is read."""
+        columns = self.columns
+        assigned = {columns.saved: None, **dict.fromkeys(columns.roles, ""), columns.shown: ""}
+        return self.of_the_reading() | assigned
 
     def nothing(self) -> str:
         text = self.t("dataset.nothing", folder=self.chosen.files.folder)
@@ -192,12 +204,3 @@ class Data:
         chosen = asked["row"] or int(row or 1)
         tokens = self.seen.paint(*how, covered, chosen, model, template, max_length)
         return [chosen, tokens, gr.skip(), *self.listed.turn(*how, show, search, covered, page, chosen)]
-
-    def first(self, *given: Any) -> list[Any]:
-        """Another source: nothing of the old one stays in view."""
-        how = given[: len(self.chosen.how)]
-        return [*self.again(*given), *self.columns.renew(*how)]
-
-    def again(self, *given: Any) -> list[Any]:
-        """The same source read another way: its first row is the chosen one."""
-        return [1, self.seen.first(*given), "", ""]
