@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
+import gradio as gr
 import pytest
 from fastapi.testclient import TestClient
 
@@ -16,6 +18,8 @@ from workbench.errors import UserError
 from workbench.locales import catalogue
 from workbench.specs import STAGES, knobs
 from workbench.ui.app import App, _listen, page, serve, web
+from workbench.ui.i18n import Texts
+from workbench.ui.look import own_words
 
 
 @pytest.fixture(scope="module")
@@ -244,3 +248,24 @@ def test_the_environments_key_is_asked_by_v1_alone_and_stands_in_no_log(tmp_path
     assert page.status_code == 200
     said = "".join((page.text, refused.text, caplog.text, *capfd.readouterr()))
     assert key not in said and key[:-1] not in said
+
+
+@pytest.mark.parametrize(("language", "locale", "title"), [("en", "en", "Workbench"), ("zh", "zh-CN", "微调工作台")])
+def test_the_document_itself_names_its_language_before_gradio_asks_the_browser_for_one(client, language, locale, title):
+    answer = client.get(f"/{language}/", headers={"accept-language": "fr"})
+    head = answer.text[: answer.text.index("gradio_config")]
+    assert f'<html\n\tlang="{locale}"' in head
+    assert (
+        f'<title>{title}</title><script>Object.defineProperty(navigator, "language", {{get: () => "{locale}"}}' in head
+    )
+    assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+def test_what_gradio_has_in_english_only_is_said_in_chinese():
+    words = dict(json.loads(own_words(Texts("zh"))))
+    assert words["queue: {place} |"] == "排队 {place} |"
+    assert json.loads(own_words(Texts("en"))) == []
+    assets = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
+    scripts = "".join(path.read_text(encoding="utf-8") for path in assets.glob("*.js") if path.stat().st_size < 400_000)
+    fixed = [part for said in words for part in re.split(r"\{\w+\}", said) if len(part) > 8]
+    assert [part for part in fixed if part not in scripts] == []

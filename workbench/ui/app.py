@@ -38,6 +38,7 @@ from workbench.ui.guard import Guard, check_listen, is_local
 from workbench.ui.i18n import Texts, preferred
 from workbench.ui.look import CSS, ICON, head, theme
 from workbench.ui.opened import OpenedFiles
+from workbench.ui.shell import Shell
 from workbench.ui.tabs import data, start, talk, train
 from workbench.ui.tabs import runs as runs_tab
 
@@ -291,6 +292,8 @@ def web(app: App, root_path: str = "") -> FastAPI:
             mcp_server=False,
             pwa=False,
         )
+    titles = {f"{root}/{language}/": (language, Texts(language)("ui.title")) for language in LANGUAGES}
+    site.add_middleware(Shell, titles=titles)
     if root:
         site.add_middleware(_Prefixed, prefix=root)
     return site

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from pathlib import Path
 
 import gradio as gr
@@ -15,7 +16,8 @@ _SHEETS = ("workbench", "chat", "data", "make", "runs", "arena")
 CSS = "\n".join((_STATIC / f"{name}.css").read_text(encoding="utf-8") for name in _SHEETS)
 # In this order: the first has what the others use, the last says that all have run.
 SCRIPTS = (
-    "live", "multiples", "runs", "compare", "plan", "machine", "notices", "chat", "arena", "sets", "archive", "ready",
+    "live", "multiples", "runs", "compare", "plan", "machine", "notices", "chat", "arena", "sets", "archive",
+    "words", "ready",
 )  # fmt: skip
 _SANS = ["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
 # A falling curve.
@@ -56,6 +58,10 @@ def theme() -> gr.themes.Base:
         input_shadow="none",
         input_shadow_focus="none",
         link_text_color="*primary_700",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
         block_info_text_color="*neutral_500",
         block_info_text_color_dark="*neutral_400",
         block_label_text_size="*text_xs",
@@ -70,8 +76,15 @@ def head(t: Texts, root_path: str, cookie: str) -> str:
         f'<meta name="workbench-language" content="{t.language}">'
         f'<script>window.workbenchPage = {{root: "{root_path}", language: "{t.language}", cookie: "{cookie}", '
         f"texts: {t.block_json('ui.live')}, chat: {t.block_json('chat.page')}, "
-        f"states: {t.block_json('states')}}};</script>{scripts}"
+        f"states: {t.block_json('states')}, gradio: {own_words(t)}}};</script>{scripts}"
     )
+
+
+def own_words(t: Texts) -> str:
+    """Pairs of what Gradio says in English and what this page says instead, as JSON for a <script> element."""
+    english = Texts("en").block("ui.gradio")
+    pairs = [[english[key], text] for key, text in t.block("ui.gradio").items() if text != english[key]]
+    return json.dumps(pairs, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def part(kind: str, function: str, elem_id: str, given: str = "element", /, **data: str) -> gr.HTML:
