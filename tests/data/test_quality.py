@@ -1,5 +1,6 @@
 """What a file's report warns of: the dirt that public files really hold, and what must not be called dirt."""
 
+import gzip
 import json
 import random
 
@@ -7,6 +8,7 @@ import lookalikes
 import pytest
 
 from workbench.data import suspects
+from workbench.data.convert import convert
 from workbench.data.load import load
 from workbench.data.overlap import overlapping
 from workbench.data.quality import Watch, fingerprint
@@ -222,3 +224,24 @@ def test_rows_that_give_the_evaluation_split_away_are_warned_of(tmp_path):
         ("evaluation_overlap", 1, (2,))
     ]
     assert "evaluation_overlap" not in {w.code for w in inspect(tmp_path / "rows.eval.jsonl")[0].warnings}
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.ndjson.gz"])
+def test_rows_that_name_a_key_twice_are_told(tmp_path, name):
+    """Parsers keep the last value without a word."""
+    rows = [
+        '{"instruction": "a \\": b", "output": "b"}',
+        '{"instruction": "a", "output": "b", "output": "c"}',
+        '{"instruction" :"a","output" : "b", "output"  :"c"}',
+        '{"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "content": "z"}]}',
+        '{"messages": [{"role": "user", "content": "\\": x"}, {"role": "assistant", "content": "{\\"a\\": 1}"}]}',
+        '{"instruction": "a", "output": "b", "n": 100000000000000000000000, "n": 1}',
+        '{"instruction" : "a" , "output" : "b"}',
+    ]
+    text = ("[" + ",\n".join(rows) + "]" if name == "a.json" else "\n".join(rows)).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    report, _ = inspect(tmp_path / name)
+    converted = convert(tmp_path / name, tmp_path / "out.jsonl", "canonical")
+    for told in (report, converted):
+        assert told.rows_good == 7
+        assert [item.rows for item in told.warnings if item.code == "repeated_keys"] == [(2, 3, 4, 6)]

@@ -79,7 +79,7 @@ def convert(
             if not made:
                 held[id(item.record)] = (item.row, item.line)
             watch.add(item.row, item.record, item.value)
-            for code in lost:
+            for code in (*item.notes, *lost):
                 watch.note(code, item.row)
             yield from made
         for record in target.waiting():

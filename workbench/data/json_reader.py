@@ -11,7 +11,16 @@ from typing import Any, BinaryIO
 import orjson
 
 from workbench.data import encodings
-from workbench.data.json_value import MOST_LEVELS, holds_long, holds_many, parse_line, refuse_depth, refuse_surrogates
+from workbench.data.json_value import (
+    LEAST_DEEP,
+    MOST_LEVELS,
+    holds_long,
+    holds_many,
+    parse_line,
+    refuse_depth,
+    refuse_surrogates,
+    repeats_keys,
+)
 from workbench.data.rows import Row, RowError, shorten
 
 _WRAPPERS = ("data", "rows", "train", "examples", "items", "records", "dataset", "samples", "test", "validation")
@@ -21,6 +30,8 @@ _LARGEST_ROW = 1 << 28  # characters; a string that never ends would swallow the
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SPACE = re.compile(r"[\s\ufeff]*")
 _DECODER = json.JSONDecoder()
+_BYTES = ("utf-8", "utf-8-sig")
+_REPEATED = ("repeated_keys",)
 
 
 def rows(file: BinaryIO, codec: str, start: str) -> tuple[str, Iterator[Row]]:
@@ -58,6 +69,7 @@ def _wrapper(start: str) -> re.Match[str] | None:
 
 def _lines(file: BinaryIO, codec: str) -> Iterator[Row]:
     loads, count = orjson.loads, 0
+    colon = b":" if codec in _BYTES else ":"
     for number, line in enumerate(_split(file, codec), 1):
         try:
             value = loads(line)
@@ -68,16 +80,21 @@ def _lines(file: BinaryIO, codec: str) -> Iterator[Row]:
             yield row_of_line(line, count, number)
             continue
         count += 1
-        if holds_long(line) or holds_many(line):
+        # Most rows are flat and short, with no colon but those behind their keys: nothing of what follows can be.
+        plain = type(value) is dict and line.count(colon) == len(value) and len(line) <= LEAST_DEEP  # type: ignore[arg-type]
+        if holds_long(line) or not plain and holds_many(line):
             yield row_of_line(line, count, number)
-        else:
+        elif plain or not repeats_keys(value, line):
             yield Row(count, number, value)
+        else:
+            yield Row(count, number, value, notes=_REPEATED)
 
 
 def row_of_line(line: bytes | str, row: int, number: int) -> Row:
     """A line that is not blank as a row, with the reason when it is no JSON."""
     try:
-        return Row(row, number, parse_line(line))
+        value = parse_line(line)
+        return Row(row, number, value, notes=_REPEATED if repeats_keys(value, line) else ())
     except RowError as error:
         text = line.decode(errors="replace") if isinstance(line, bytes) else line
         return Row(row, number, None, error, text[:4000].rstrip("\r\n"))
@@ -85,7 +102,7 @@ def row_of_line(line: bytes | str, row: int, number: int) -> Row:
 
 def _split(file: BinaryIO, codec: str) -> Iterator[bytes] | Iterator[str]:
     """Lines ending in \\n only: a JSON string may hold U+2028 and its like."""
-    if codec in ("utf-8", "utf-8-sig"):  # bytes as they are: the parser takes UTF-8
+    if codec in _BYTES:  # bytes as they are: the parser takes UTF-8
         return iter(file)
     return _text_lines(_Text(file, codec))
 
@@ -235,7 +252,7 @@ def _values(text: _Text, *, wrapped: bool) -> Iterator[Row]:
                 refuse_depth(value)
             if text.suspicious or _SURROGATE.search(text.buffer, at, end):
                 refuse_surrogates(value)
-            row = Row(count + 1, line, value)
+            row = Row(count + 1, line, value, notes=_REPEATED if repeats_keys(value, text.buffer, at, end) else ())
         except _Broken as broken:
             source = text.buffer[at : at + 4000]
             end = _resume(text, broken.position, known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from workbench.data.rows import RowError, shorten
 # Real rows have a dozen. orjson reads 1,024 and writes 254, the standard library about 990 less what called it: what is
 # read must be writable, also where one JSON text stood inside another.
 MOST_LEVELS = 200
+LEAST_DEEP = 2 * MOST_LEVELS  # bytes
 # orjson makes a float of an integer of more than 64 bits. Twenty digits in a row have one at every twentieth place, so
 # that most lines are told from a twentieth of them.
 _DIGIT, _LONG = re.compile(r"[0-9]"), re.compile(r"[0-9]{20}")
@@ -47,6 +49,8 @@ def holds_long(text: str | bytes) -> bool:
 
 def holds_many(text: str | bytes) -> bool:
     """Whether there are brackets enough for more levels than are taken."""
+    if len(text) <= LEAST_DEEP:
+        return False
     if isinstance(text, bytes):
         return text.count(b"{") + text.count(b"[") > MOST_LEVELS
     return text.count("{") + text.count("[") > MOST_LEVELS
@@ -87,6 +91,39 @@ def refuse_depth(value: Any) -> None:
 
 def _parts(value: Any) -> Any:
     return value.values() if type(value) is dict else value
+
+
+def repeats_keys(value: Any, text: str | bytes, begin: int = 0, end: int = sys.maxsize) -> bool:
+    """Whether an object in the text text[begin:end] of a value names a key twice, of which parsers keep the last.
+
+    A quotation mark before a colon ends a key, unless it is escaped: as many as the value has keys, and none repeats.
+    """
+    ends, escaped = ('":', '\\":') if isinstance(text, str) else (b'":', b'\\":')
+    written = text.count(ends, begin, end)  # type: ignore[arg-type]
+    if type(value) is dict and written == len(value):  # flat
+        return False
+    if written - text.count(escaped, begin, end) == _keys(value):  # type: ignore[arg-type]
+        return False
+    found = False
+
+    def watch(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal found
+        made = dict(pairs)
+        found = found or len(made) < len(pairs)
+        return made
+
+    try:
+        json.loads(text[begin:end], object_pairs_hook=watch)
+    except (ValueError, RecursionError):  # what orjson took all the same
+        return False
+    return found
+
+
+def _keys(value: Any) -> int:
+    """How many keys all objects in it have."""
+    if type(value) is dict:
+        return len(value) + sum([_keys(inner) for inner in value.values() if type(inner) in (dict, list)])
+    return sum([_keys(inner) for inner in value if type(inner) in (dict, list)]) if type(value) is list else 0
 
 
 def refuse_unwritable(value: Any, levels: int = MOST_LEVELS) -> None:

@@ -30,6 +30,7 @@ class Item:
     reason: UserError | None
     slug: str | None
     value: Any
+    notes: tuple[str, ...] = ()  # warning codes of what was seen while the row was read
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Scan:
                     one, changed = mend.repair(one, self._repairs)
                     report.repaired.update(changed)
                 report.kinds[one.kind] += 1
-                yield Item(raw.row, raw.line, one, None, schema.slug, value)
+                yield Item(raw.row, raw.line, one, None, schema.slug, value, raw.notes)
         for schema, rows in gathered.values():
             yield from self._gather(schema, rows)
         report.encoding = self._rows.encoding  # of a folder known now: each of its files has its own

@@ -25,6 +25,7 @@ class Row:
     value: Any = None
     reason: UserError | None = None
     source: str | None = None  # the row's own text, kept for bad rows only
+    notes: tuple[str, ...] = ()  # warning codes of what the value no longer shows
 
 
 @dataclass(slots=True)

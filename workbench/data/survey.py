@@ -37,6 +37,8 @@ class Survey:
                 self._offers.add_bad(item.reason, item.value)
             else:
                 self._offers.add(item.record, self.watch.add(item.row, item.record, item.value))
+                for code in item.notes:
+                    self.watch.note(code, item.row)
             yield item
 
     def finish(self) -> None:
