@@ -35,8 +35,8 @@ def router(app: App) -> APIRouter:
 
     @routes.get("/there")
     def there(id: str, lang: str = "en") -> JSONResponse:
-        """Whether anything stands in a conversation that a page shows: another tab may have deleted it."""
-        return answer(lambda: {"there": bool(app.conversations.get(id).turns)}, lang)
+        """Which state of a conversation a page would see: another tab may have changed or deleted it."""
+        return answer(lambda: {"version": app.conversations.get(id).version}, lang)
 
     @routes.post("/rename")
     def rename(id: str = Body(embed=True), title: str = Body(embed=True), lang: str = _LANG) -> JSONResponse:

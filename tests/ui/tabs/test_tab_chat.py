@@ -126,6 +126,20 @@ def test_what_cannot_be_asked_is_refused_and_the_question_kept(tab):
         assert says in problem and kept == gr.skip()
 
 
+def test_what_another_tab_put_at_a_turn_is_neither_deleted_nor_asked_unseen(tab):
+    ask(tab, "one")
+    [seen] = read(tab)
+    act(tab, "edit", turn=0, text="other", asked="one")
+    read(tab, wait=True)
+    for what in ("delete", "retry", "rewrite"):
+        assert "another tab" in act(tab, what, 400, turn=0, column="base", text="x", asked="one")["error"]
+    assert "another tab" in act(tab, "delete", 400, turn=1, asked="one")["error"]
+    [now] = read(tab)
+    assert [turn["question"] for turn in now["turns"]] == ["other"] and now["version"] > seen["version"]
+    act(tab, "delete", turn=0, asked="other")
+    assert [turn["question"] for turn in read(tab)[0]["turns"]] == ["one"]
+
+
 def test_a_second_question_waits_for_the_first_and_stop_ends_one_column(tab):
     tab.engine.gate.clear()
     tab.ask(KEY, "one", ["base", "a"], *OPTIONS)

@@ -31,9 +31,10 @@ class Drawing:
     def update(self) -> dict[str, Any]:
         """{"columns", "turns", …} when the page must be drawn anew, else {"cells": those with news}; "answering".
 
-        "problem": why what was said is not on disk.
+        "version": of the conversation; "problem": why what was said is not on disk.
         """
-        news, unsaved = self._update(), self.talk.unsaved
+        version = self.talk.version  # read before the drawing: what comes meanwhile is news again
+        news, unsaved = {"version": version} | self._update(), self.talk.unsaved
         return news | ({"problem": self.t("chat.unsaved", reason=unsaved)} if unsaved else {})
 
     def _update(self) -> dict[str, Any]:

@@ -61,15 +61,20 @@ def router(app: App) -> APIRouter:
         column: str | None = Body(None, embed=True),
         text: str = Body("", embed=True),
         to: int = Body(0, embed=True),
+        asked: str | None = Body(None, embed=True),
         own: dict[str, float] | None = Body(None, embed=True),
         lang: str = Body("en", embed=True),
     ) -> JSONResponse:
+        """asked: the question that stands at the turn in the page; another tab may have put another one there."""
         t, talk = texts_of(lang), app.conversations.get(id)
 
         def action() -> dict[str, Any]:
             if act == "clear":
                 fresh = app.conversations.clear(id)
                 return {"version": fresh.version, "id": fresh.id}
+            there = talk.turns[turn:][:1] if turn is not None and turn >= 0 else []
+            if asked is not None and [each.question for each in there] != [asked]:
+                raise UserError("chat_tab.changed")
             _act(app, t, talk, act, turn=turn, column=column, text=text, to=to, own=own or {})
             return {"version": talk.version}
 

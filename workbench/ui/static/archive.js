@@ -108,13 +108,13 @@
     } catch (error) { chat.say(error.message); }
   } });
 
-  /* Another tab may have deleted what this one shows. */
+  /* Another tab may have changed or deleted what this one shows. */
   async function look() {
     const shown = chat.ownId();
     if (document.hidden || !document.querySelector("#chat-talk .wb-turn")) return;
     try {
-      const { there } = await ask(`archive/there?${new URLSearchParams({ id: shown, lang: page.language })}`);
-      if (!there && shown === chat.ownId()) chat.follow();
+      const { version } = await ask(`archive/there?${new URLSearchParams({ id: shown, lang: page.language })}`);
+      if (shown === chat.ownId()) chat.atLeast(version);
     } catch { /* the server went away; the next look finds it again */ }
   }
   document.addEventListener("visibilitychange", look);

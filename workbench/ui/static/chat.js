@@ -106,7 +106,7 @@
       if (begins) this.begin(values);
       const response = await fetch(`${page.root}/chat/act`, {
         method: "POST", headers: { "content-type": "application/json" },
-        body: JSON.stringify({ id: ownId(), act, lang: page.language, ...values }),
+        body: JSON.stringify({ id: ownId(), act, lang: page.language, asked: this.drawn[values.turn]?.question, ...values }),
       });
       const answer = await response.json();
       if (answer.id) { switchTo(answer.id); return; }
@@ -128,6 +128,7 @@
     draw(news) {
       const low = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 60;
       const emptied = news.columns && this.drawn.length > 0 && !news.turns.length && this.shown === ownId() && !this.acting;
+      this.version = news.version;
       if (news.columns) this.drawAll(news);
       if (emptied) this.root.dispatchEvent(new CustomEvent("emptied", { bubbles: true }));  // not by this tab
       for (const cell of news.cells ?? []) this.update(cell);
@@ -184,7 +185,7 @@
         const at = before?.node.contains(document.activeElement) && document.activeElement;
         const node = this.turn(turn, place);
         if (before) before.node.replaceWith(node); else this.turns.append(node);
-        this.drawn[place] = { node, from };
+        this.drawn[place] = { node, from, question: turn.question };
         if (at) this.refocus(node, at);
       }
       const row = this.drawn[place].node.querySelector(".wb-question");
@@ -433,6 +434,7 @@
     follow: (wait) => { awaited ||= wait; talk?.follow(wait); },
     /* The server has begun to answer: whoever does not read already does now. */
     begun: () => { awaited = true; if (talk && !talk.following) talk.follow(); },
+    atLeast: (version) => { if (talk && !talk.following && talk.version !== version) talk.follow(); },
     act: (act, values) => talk?.act(act, values),
     say: (text) => talk?.say(text),
     note: (text) => talk?.note(text),
