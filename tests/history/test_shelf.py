@@ -31,6 +31,17 @@ def test_an_active_run_is_neither_renamed_nor_deleted(make, home):
         assert "训练中" in refused.value.text("zh")
 
 
+def test_of_several_runs_with_an_active_one_none_is_deleted(make, home):
+    make("one")
+    make("two").own("queued")
+    for other in ("two", "gone"):
+        with pytest.raises(UserError):
+            shelf.throw_away_all(home, ["one", other])
+    assert {each.name for each in runs.every(home)} == {"one", "two"} and shelf.trash(home) == []
+    make("three")
+    assert len(shelf.throw_away_all(home, ["one", "three"])) == 2
+
+
 def test_a_deleted_run_comes_back_whole_until_the_trash_is_emptied(make, home):
     make("one", [{"step": 1, "loss": 2.0}], (1,))
     key = shelf.throw_away(home, "one")

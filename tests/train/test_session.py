@@ -19,6 +19,7 @@ from workbench import runs
 from workbench.errors import UserError
 from workbench.train import session
 from workbench.train.heart import Heart
+from workbench.train.probes import Questioner
 from workbench.train.session import train
 
 
@@ -142,6 +143,34 @@ def test_a_stopped_run_resumes_on_the_undisturbed_curve(new_run, hub, monkeypatc
     assert curve(run) == curve(undisturbed)
 
 
+def test_questions_that_a_stop_came_before_are_asked_at_the_resume(new_run, hub, questions, monkeypatch):
+    changes = {"probes.path": str(questions), "probes.every": 2}
+    undisturbed, run = new_run("undisturbed", **changes), new_run("stopped", **changes)
+    train(undisturbed, hub=hub)
+
+    asked = Questioner.ask
+
+    def ask(questioner: Questioner, model, step: int, stop):
+        if step == 2:
+            run.stop_path.touch()
+        return asked(questioner, model, step, stop)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Questioner, "ask", ask)
+        assert train(run, hub=hub)["step"] == 2
+    assert {row["step"] for row in run.probes()} == {0}
+    seen = run.generation()
+    assert train(run, hub=hub, resume=True)["state"] == "finished"
+
+    def told(one: runs.Run) -> list[tuple]:
+        return [(row["step"], row.get("score"), row.get("loss")) for row in one.metrics()]
+
+    assert [(row["step"], row["answer"]) for row in run.probes()] == [
+        (row["step"], row["answer"]) for row in undisturbed.probes()]  # fmt: skip
+    assert told(run) == told(undisturbed)
+    assert run.generation() > seen + 1, "a page that has the line without its score reads it anew"
+
+
 def test_a_stop_file_saves_and_stops_within_a_step(new_run, hub):
     run = new_run(**{"training.num_train_epochs": 200})
     state = train(run, hub=hub, on_progress=lambda progress: progress.step == 3 and run.request_stop())
@@ -163,6 +192,7 @@ import sys
 from pathlib import Path
 from workbench import runs
 from workbench.models.hub import Hub
+from workbench.train.probes import Questioner
 from workbench.train.session import train
 train(runs.find(Path(sys.argv[1]), sys.argv[2]), hub=Hub())
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,13 @@ def throw_away(home: Path, name: str) -> str:
     key = f"{int(runs.utc_now() * 1000)}.{name}"
     run.directory.rename(folder / key)
     return key
+
+
+def throw_away_all(home: Path, names: Sequence[str]) -> list[str]:
+    """Several at once, or none: raises UserError, before anything is moved, if one of them is active or not there."""
+    for name in names:
+        _at_rest(home, name, "history.delete_active")
+    return [throw_away(home, name) for name in names]
 
 
 def trash(home: Path) -> list[Thrown]:

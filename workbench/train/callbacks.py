@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from typing import Any
@@ -12,7 +13,7 @@ from transformers import TrainerCallback
 from workbench.memory.device import nvidia
 from workbench.memory.footprint import Footprint
 from workbench.models.live import LiveRun
-from workbench.runs import Run, append_lines, utc_now
+from workbench.runs import Run, append_lines, utc_now, write_whole
 from workbench.train.guard import Guard
 from workbench.train.heart import Heart
 from workbench.train.probes import Questioner
@@ -37,6 +38,7 @@ class Curve(TrainerCallback):
         self.loss: float | None = None
         self.tokens_per_second: float | None = None
         self._held: dict[str, Any] | None = None
+        self._begun_at = 0
         self._footprint, self._peak = Footprint(), 0
         self._tokens, self._clock, self._paused = 0, 0.0, 0.0
         self._ends: deque[float] = deque(maxlen=_SPEED_STEPS)
@@ -52,15 +54,22 @@ class Curve(TrainerCallback):
         self._held = (self._held or {"step": step}) | values
 
     def flush(self) -> None:
-        if self._held is not None:
-            append_lines(self.run.metrics_path, [self._held])
-            self._held = None
+        if self._held is None:
+            return
+        held, self._held = self._held, None
+        rows = self.run.metrics() if held["step"] == self._begun_at else []
+        if rows and rows[-1]["step"] == held["step"]:  # written before the stop, without what was still to come
+            rows[-1] |= held
+            write_whole(self.run.metrics_path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+            self.heart.note(generation=self.run.generation() + 1)
+        else:
+            append_lines(self.run.metrics_path, [held])
 
     def on_before_save(self) -> None:
         self.flush()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._clock = time.perf_counter()
+        self._clock, self._begun_at = time.perf_counter(), state.global_step
         self._ends.append(self._clock)
         self.heart.note(step=state.global_step, total_steps=state.max_steps, phase="training")
         self._tell(state)
@@ -214,7 +223,8 @@ class AskProbes(TrainerCallback):
         self._asked_at = max((row["step"] for row in heart.run.probes()), default=-1)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        if state.global_step == 0:
+        # At step 0, and where a stop came before the questions of its step.
+        if state.global_step % self.every == 0:
             self._ask(state, model)
             self.curve.flush()  # the scores before training stand on the page at once
 

@@ -69,7 +69,7 @@ def router(app: App) -> APIRouter:
 
     @routes.post("/delete")
     def delete(names: list[str] = Body(embed=True), lang: str = _LANG) -> JSONResponse:
-        return answer(lambda: {"keys": [shelf.throw_away(home, name) for name in names]}, lang)
+        return answer(lambda: {"keys": shelf.throw_away_all(home, names)}, lang)
 
     @routes.get("/trash")
     def trash() -> dict[str, Any]:
