@@ -382,6 +382,24 @@ def test_another_source_begins_with_nothing_assigned_and_its_own_columns_to_choo
     assert first["choices"][1:] == [("甲", "甲"), ("乙", "乙"), ("类", "类")] and "value" not in first
 
 
+def test_another_source_is_listed_whole_and_read_without_the_repairs_of_the_one_before(home):
+    """A filter that the new rows do not have would be refused at every turn of a page."""
+    blocks = page(App(home), "en")
+    name = {field.elem_id: number for number, field in blocks.blocks.items() if getattr(field, "elem_id", None)}
+    emptied = next(fn for fn in blocks.fns.values() if (name["data-file"], "change") in fn.targets and fn.js
+                   and name["data-show"] in [box._id for box in fn.outputs])  # fmt: skip
+    values = dict(
+        zip([box.elem_id for box in emptied.outputs], json.loads(emptied.js.removeprefix("() => ")), strict=True)
+    )
+    assert (values["data-show"], values["data-repairs"]) == ("all", [])
+
+
+def test_a_look_resets_the_filter_and_what_the_timer_brings_does_not(tab, put):
+    name = put("a.jsonl", *rows(20), "{broken")
+    assert tab.look(name, *HOW)[6]["value"] == "all"
+    assert "value" not in tab.poll(name, *HOW, "bad", "", True, 1, 1, name)[6]
+
+
 def step(tab, button, given, *values):
     """(steps, listed, problem): what stands there after a click, of a button that makes a step."""
     *_, (_, steps, listed, problem) = tab.recipe._adding(button)(given, *values)

@@ -73,8 +73,8 @@ def _wire(tab: Data) -> None:
     tab.conversion.wire()
     tab.recipe.wire(seen.row)
     read: list[Any] = []
-    # .change: an upload fills the box too. What was mapped by hand are the columns of the file before.
-    sources = [(chosen.file.change, tab.of_the_source() | {chosen.mapping: ""}),
+    # .change: an upload fills the box too. What was mapped and repaired by hand is the file before.
+    sources = [(chosen.file.change, tab.of_the_source() | {chosen.mapping: "", chosen.repairs: []}),
                *((box.change, tab.of_the_source()) for box in (chosen.source, chosen.encoding))]  # fmt: skip
     same_source = [*(event.then for event in tab.columns.wire()), chosen.repairs.input]
     painted: list[Any] = []
@@ -119,8 +119,9 @@ class Data:
 
     def of_the_reading(self) -> dict[Any, Any]:
         """What is said and shown of the rows as they are read now, and what its boxes hold before anything is."""
-        seen = self.seen
-        return {seen.row: 1, seen.tokens: seen.blank(), seen.lengths: "", self.listed.search: ""}
+        seen, listed = self.seen, self.listed
+        # A filter that the new rows do not have is refused by Gradio, at every turn of a page.
+        return {seen.row: 1, seen.tokens: seen.blank(), seen.lengths: "", listed.search: "", listed.show: "all"}
 
     def of_the_source(self) -> dict[Any, Any]:
         """The same of the source, however it is read."""
@@ -146,7 +147,9 @@ class Data:
             listing = self.listed.render(opened.view, "all", "", True, 1, 1)
         note = f'<p class="wb-note">{forms.plain(self.t("dataset.recipe.looking"))}</p>' if is_result(how[0]) else ""
         report = note + report_html(opened, self.t)
-        return self._looked(report, "", opened, "" if opened.done else how[0], listing)
+        looked = self._looked(report, "", opened, "" if opened.done else how[0], listing)
+        looked[6]["value"] = "all"
+        return looked
 
     def poll(self, *given: Any) -> list[Any]:
         """What a timer brings while a scan goes on; nothing otherwise."""
