@@ -212,7 +212,7 @@
       const chips = Object.entries(own).map(([key, value]) => el("span", { class: "wb-own", text: `${t(key)} ${value}` }));
       return el("div", { class: "wb-head", "data-slot": slot, title: name },
         el("span", { class: "wb-name", text: label }), ...chips,
-        button("⚙", t("own"), () => this.tune(name, own)));
+        button("⚙", t("own"), () => this.tune(name, own), { "aria-label": `${t("own")}: ${label}` }));
     }
 
     /* Sampling options of one column, where it shall differ from the others. */
@@ -297,7 +297,7 @@
       };
       nodes.said = el("div", { class: "wb-said wb-prose", "data-testid": "bot" }, nodes.settled, nodes.tail);
       const label = this.columns[slot]?.label ?? column;
-      nodes.root = el("article", { class: "wb-answer", "data-slot": slot, "data-column": column, "data-turn": turn },
+      nodes.root = el("article", { class: "wb-answer", "data-slot": slot, "data-column": column, "data-turn": turn, "aria-label": label },
         el("h4", { class: "wb-cell-name", text: label }), nodes.said, nodes.error,
         el("div", { class: "wb-foot" }, nodes.figures, el("span", { class: "wb-turn-tools" }, nodes.stop, nodes.more, nodes.again, nodes.rewrite, nodes.copy, ...extra(turn, column))));
       this.cells.set(`${turn} ${column}`, nodes);
