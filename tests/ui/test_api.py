@@ -189,10 +189,17 @@ def test_a_column_outside_the_workspace_is_refused(english, tmp_path):
         ("chat", {"prompt": "", "adapters": ["base"], "options": {}}, []),
         ("chat", {"prompt": "hi", "adapters": ["base"], "options": {"heat": 1}}, ["heat"]),
         ("preview", {"file": "data/none.json", "row": 1, "options": {}}, ["none.json"]),
+        ("preview", {"file": "data/none.json", "row": None, "options": {}}, ["row", "None"]),
+        ("preview", {"file": "data/none.json", "row": 1.5, "options": {}}, ["row", "1.5"]),
+        ("preview", {"file": "data/none.json", "row": "two", "options": {}}, ["row", "two"]),
+        ("preview", {"file": "data/few.jsonl", "row": 1, "options": ["encoding"]}, ["options", "encoding"]),
+        ("convert", {"file": "data/few.jsonl", "to": "chatml", "options": {"every_turn": "false"}}, ["every_turn"]),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_the_mounts_language(english, chinese, server, endpoint, arguments, words):
     before = sorted(path.name for path in (server[1] / "runs").glob("*"))
+    (server[1] / "data").mkdir(exist_ok=True)
+    (server[1] / "data" / "few.jsonl").write_text('{"query": "q", "response": "a"}\n')
     texts = []
     for client in (english, chinese):
         with pytest.raises(AppError) as caught:

@@ -34,6 +34,10 @@ class Reading:
 
         Raises UserError for a name that is neither one of these nor one of `others`, and for a mapping that is none.
         """
+        if not isinstance(options, Mapping):
+            raise UserError(
+                "spec.bad_value", path="options", value=str(options)[:60], allowed=", ".join((*others, *NAMES))
+            )
         options = {_ALSO.get(name, name): value for name, value in options.items()}
         for name in options:
             if name not in (*NAMES, *others):

@@ -4,6 +4,7 @@ Gradio makes each endpoint's schema from its evaluated annotations: no `from __f
 """
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,7 @@ def endpoints(app: "App", t: Texts) -> list[Callable]:
     def preview(file: dict | str, row: int = 1, options: dict | None = None) -> dict:
         """Row (from 1) of a data file as the model sees it.
         options: model, template, max_length, and as for `inspect` from, encoding, map, repair."""
-        return preview_row(app, file, int(row), options or {})
+        return preview_row(app, file, _row_number(row), options or {})
 
     def convert(file: dict | str, to: str, options: dict | None = None) -> dict:
         """A data file in another schema or prompt style, as a file to download.
@@ -206,9 +207,23 @@ def converted(app: "App", file: dict | str, to: str, options: dict) -> dict:
     container = str(options.get("container", "jsonl"))
     if container not in _CONTAINERS:
         raise UserError("ui.unknown_option", value=container, known=", ".join(_CONTAINERS))
+    every_turn = options.get("every_turn") or False
+    if not isinstance(every_turn, bool):  # "false" would be taken for true
+        raise UserError("spec.bad_value", path="every_turn", value=str(every_turn)[:60], allowed="true, false")
     out = files.result_path(f"{stem_of(name)}-{to}.{container}")
-    convert_sources(found, reading, out, to, every_turn=bool(options.get("every_turn")), name=name)
+    convert_sources(found, reading, out, to, every_turn=every_turn, name=name)
     return files.download(out)
+
+
+def _row_number(value: Any) -> int:
+    """A row's number, also as JSON of other languages has it: 2.0, "2"."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not number.is_integer():
+        raise UserError("spec.bad_value", path="row", value=str(value)[:60], allowed="1, 2, 3 …")
+    return int(number)
 
 
 def preview_row(app: "App", file: dict | str, row: int, options: dict) -> dict:

@@ -443,8 +443,9 @@ def test_a_row_is_edited_by_the_number_it_is_listed_with(tab, put):
     asked = [record.messages[0].content for record in state.records]
     three = ["question 1", "question 2", "question 3"]
     assert asked == [*three, *three, *three, "mine", "question 2"] and "takes effect" in noted
-    *_, refused = recipe._editing(recipe._edit)(steps, both, *HOW, 5, "{")
-    assert "The row is no JSON" in refused[-1] and refused[1] == gr.skip()
+    for wrong, why in (("{", "The row is no JSON"), ("[" * 3000 + "]" * 3000, "nested too deeply"), ("", "no JSON")):
+        *_, refused = recipe._editing(recipe._edit)(steps, both, *HOW, 5, wrong)
+        assert why in refused[-1] and refused[1] == gr.skip()
     assert "There is no row 9" in step(tab, recipe._drop, steps, both, *HOW, 9, "")[2]
     assert "is not among the steps" in step(tab, recipe._drop, steps, put("c.jsonl", *rows(1)), *HOW, 1, "")[2]
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from workbench.data import recipe, sources
+from workbench.data.json_value import parse_line
+from workbench.data.rows import RowError
 from workbench.errors import UserError, WorkbenchError
 from workbench.ui import forms, remembered
 from workbench.ui.data.boxes import RowBoxes, StepBoxes
@@ -126,8 +128,8 @@ class Recipe:
 
     def _edit(self, steps: Steps, how: Sequence[Any], row: float, code: str) -> dict[str, Any]:
         try:
-            value = json.loads(code or "")
-        except ValueError as error:
+            value = parse_line(code or "")
+        except RowError as error:
             raise UserError("dataset.bad_edit_json", why=error) from None
         return {"step": "edit", "row": self._numbers(steps, how, [int(row or 0)])[0], "value": value}
 
