@@ -90,6 +90,12 @@ def test_the_standard_prompts_have_both_slots_and_the_question_of_the_field():
         }
 
 
+def test_saving_before_anything_was_written_says_so_instead_of_blaming_a_model():
+    with pytest.raises(UserError) as caught:
+        to_rows([])
+    assert caught.value.key == "synthesis.no_drafts"
+
+
 def test_kept_rows_are_canonical_and_may_hold_the_passage(tmp_path):
     drafts = [d for step in write(PASSAGES[:2], Author(reply("Q"), "?!"), "{passage}") for d in step.drafts]
     write_rows(tmp_path / "a.jsonl", to_rows(drafts))

@@ -40,8 +40,10 @@ def schema_of(mapping: Mapping[str, str]) -> Schema:
     for role in mapping:
         if role not in ROLES:
             raise UserError("data.unknown_mapping_role", value=role, nearest=nearest(role, ROLES))
+    if not mapping:
+        raise UserError("data.no_mapping")
     if not any(wanted <= set(mapping) for wanted in _SETS):
-        raise UserError("data.incomplete_mapping", value=", ".join(mapping) or "-")
+        raise UserError("data.incomplete_mapping", value=", ".join(mapping))
     kind = "text" if "text" in mapping else "preference" if "chosen" in mapping else \
         "feedback" if "label" in mapping else "conversation"  # fmt: skip
     return Schema("mapped", kind, (), lambda row: _convert(row, mapping))  # type: ignore[arg-type]

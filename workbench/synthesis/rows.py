@@ -139,7 +139,9 @@ def _drafts(passage: Passage, reply: str | WorkbenchError) -> Iterator[Draft]:
 def to_rows(drafts: Sequence[Draft], *, with_passage: bool = False) -> list[dict[str, Any]]:
     """The usable drafts as canonical rows. Raises UserError when there is none."""
     rows = [draft.record(with_passage=with_passage).to_row() for draft in drafts if draft.usable]
+    if not drafts:
+        raise UserError("synthesis.no_drafts")
     if not rows:
-        first = next((draft.problem or shorten(draft.reply, 200) for draft in drafts), "–")
+        first = next(draft.problem or shorten(draft.reply, 200) for draft in drafts)
         raise UserError("synthesis.nothing_to_save", count=len(drafts), first=first)
     return rows

@@ -352,6 +352,7 @@ def test_columns_assigned_by_hand_are_previewed_and_then_the_file_is_read_so(tab
     assert json.loads(mapping) == MAPPED
     assert "3 good rows" in tab.look(name, "", "", mapping, [])[0]
     assert 'role="alert"' in tab.columns.apply(*roles(prompt="甲"))[1]
+    assert "No column is assigned yet" in tab.columns.apply(*roles())[1]
 
 
 def test_a_kept_mapping_is_a_name_behind_a_file_here_and_in_training(tab, home):
