@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import pytest
 from tests.train.conftest import curve
 from workbench import runs
 from workbench.errors import UserError
-from workbench.train import session
+from workbench.train import callbacks, session
 from workbench.train.heart import Heart
 from workbench.train.probes import Questioner
 from workbench.train.session import train
@@ -291,6 +292,21 @@ def test_a_full_disk_fails_the_run_keeps_checkpoints_and_a_resume_goes_on(new_ru
     assert not (run.directory / ".saving").exists()
     train(run, hub=hub, resume=True)
     assert curve(run) == curve(undisturbed)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_is_full_outside_of_a_checkpoint_is_told_in_a_sentence(new_run, hub, monkeypatch, number):
+    run, honest = new_run("full"), callbacks.append_lines
+
+    def full(path: Path, rows: list) -> None:
+        if rows[0]["step"] == 3:
+            raise OSError(number, os.strerror(number))
+        honest(path, rows)
+
+    monkeypatch.setattr(callbacks, "append_lines", full)
+    state = train(run, hub=hub)
+    assert state["state"] == "failed" and state["reason"].startswith("The disk became full at step 2. Make room")
+    assert [path.name for path in run.checkpoints()] == ["checkpoint-2"]
 
 
 def test_how_a_run_ended_is_written_even_when_no_new_file_fits(new_run, monkeypatch):

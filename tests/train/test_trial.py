@@ -6,7 +6,8 @@ import pytest
 
 from workbench import runs
 from workbench.errors import WorkbenchError
-from workbench.train.trial import Trial, Trials, _key, measure
+from workbench.train.session import train
+from workbench.train.trial import STEPS, Trial, Trials, _key, _short, measure
 
 
 def test_steps_are_measured_and_nothing_stays_in_the_workspace(spec, home):
@@ -16,6 +17,16 @@ def test_steps_are_measured_and_nothing_stays_in_the_workspace(spec, home):
     assert runs.every(home) == []
     with pytest.raises(WorkbenchError, match="could not be measured"):
         measure(spec(**{"adapter.target_modules": "no_such_layer"}), home, threading.Event())
+
+
+@pytest.mark.parametrize("changes", [
+    {"training.lr_scheduler_type": "greedy", "data.eval_fraction": 0.2},
+    {"adapter.type": "adalora", "adapter.tinit": 20, "adapter.tfinal": 50},
+    {"training.lr_scheduler_type": "warmup_stable_decay", "training.lr_scheduler_kwargs": "num_decay_steps=50"},
+], ids=lambda changes: next(iter(changes.values())))  # fmt: skip
+def test_what_needs_a_whole_run_or_held_out_rows_can_be_measured_all_the_same(spec, hub, home, changes):
+    run = runs.create(home, _short(spec(**changes), home), name="short")
+    assert (train(run, hub=hub)["state"], run.state()["step"]) == ("finished", STEPS), run.state()["reason"]
 
 
 def test_a_trial_that_is_stopped_tells_nothing(spec, home):

@@ -5,6 +5,7 @@ It waits for its turn in the workspace, owns state.json meanwhile, and ends in e
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import time
@@ -273,6 +274,8 @@ def _explained(error: Exception, run: Run) -> WorkbenchError:
         return error
     if memory_retry.is_out_of_memory(error):  # outside of the steps
         return WorkbenchError("train.no_memory", step=_last_step(run))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorkbenchError("train.disk_full", step=_last_step(run))
     lines = str(error).strip().splitlines() or [""]
     return WorkbenchError("train.defect", kind=type(error).__name__, text=Quoted(lines[0][:300], "…"))
 

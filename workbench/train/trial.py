@@ -63,6 +63,9 @@ def _short(spec: Spec, home: Path) -> Spec:
         "training.max_steps": STEPS, "training.save_steps": 10_000, "training.logging_steps": 1, "probes.path": "",
         "data.eval_fraction": 0.0, "training.load_best_model_at_end": False, "training.early_stopping_patience": 0,
         "training.report_to": "none", "training.warmup_steps": 0,
+        # The rate costs no time; schedules that follow an evaluation, or fall over more steps than these, end a trial.
+        "training.lr_scheduler_type": "constant", "training.lr_scheduler_kwargs": "",
+        "adapter.tinit": -1, "adapter.tfinal": -1,
     }  # fmt: skip
     known = to_mapping(spec, all_values=True)
     kept = {path: value for path, value in changes.items() if path.split(".")[1] in known.get(path.split(".")[0], {})}
