@@ -92,7 +92,9 @@ def check_webhook(address: str, *, local: bool) -> None:
     except ValueError:
         raise UserError("notices.bad_address", value=address[:60]) from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise UserError("notices.bad_address", value=f"{parts.scheme}://{parts.hostname or ''}"[:60])
+        whole = parts.scheme and parts.hostname
+        shown = f"{parts.scheme}://{parts.hostname}" if whole else address.rpartition("@")[2].split("/")[0]
+        raise UserError("notices.bad_address", value=shown[:60])
     if local:
         return
     for found in _addresses(parts.hostname, port):
@@ -148,7 +150,15 @@ def tell(run: runs.Run, state: dict[str, Any], log: Callable[[str], None]) -> No
             send(notices, told)
         except (UserError, OSError, ValueError, subprocess.SubprocessError) as error:
             # Never the address itself: its path may be a secret.
-            log(f"notice to {notices.host if send is _post else notices.command[0]} failed: {type(error).__name__}")
+            log(f"notice to {notices.host if send is _post else notices.command[0]} failed: {_kind(error)}")
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong, without what the address says: "HTTP 404", "ConnectionRefusedError"."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP {error.code}"
+    reason = getattr(error, "reason", None)  # an URLError's cause says more than its own name
+    return type(reason if isinstance(reason, Exception) else error).__name__
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -189,4 +199,4 @@ def send_test(home: Path) -> None:
         _post(notices, told)
         _run(notices, told)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise UserError("notices.failed", host=notices.host or notices.command[0], kind=type(error).__name__) from None
+        raise UserError("notices.failed", host=notices.host or notices.command[0], kind=_kind(error)) from None
