@@ -69,6 +69,13 @@ def test_convert_writes_the_other_schema_and_its_report(call_json, write_lines, 
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == report
 
 
+def test_convert_tells_how_many_rows_are_in_the_file_that_it_wrote(call, write_lines, tmp_path):
+    path = write_lines("pairs.jsonl", {"prompt": "甲", "chosen": "乙", "rejected": "丙"})
+    assert "2 rows in judged.jsonl, 0 bad" in call("convert", path, "judged.jsonl", "--to", "feedback")[1]
+    assert "1 row in again.jsonl, 0 bad" in call("convert", "judged.jsonl", "again.jsonl", "--to", "preference")[1]
+    assert [len((tmp_path / name).read_text().splitlines()) for name in ("judged.jsonl", "again.jsonl")] == [2, 1]
+
+
 def test_convert_maps_columns_by_hand(call_json, write_lines, tmp_path):
     path = write_lines("t.jsonl", {"frage": "甲", "antwort": "乙"})
     report = call_json(

@@ -92,7 +92,7 @@ def convert(
             raise error
 
     try:
-        writers.write_rows(out, rows())
+        report.rows_written = writers.write_rows(out, rows())
     except UserError as error:
         error.report = report  # type: ignore[attr-defined]
         raise

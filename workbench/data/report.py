@@ -52,6 +52,7 @@ class Report:
     offers: Counter[str] = field(default_factory=Counter)  # rows that a repair would change, were it chosen
     bad: list[Bad] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
+    rows_written: int = 0  # by a conversion: a preference is two judgements, two judgements are one preference
 
     @property
     def format(self) -> str:

@@ -42,7 +42,7 @@ def command(t: Translate, lang: str) -> click.Command:
             if report := getattr(error, "report", None):  # no row could be written; the report says why
                 _tell(terminal, report, "", report_to)
             raise
-        text = t("cli.convert.done", rows=report.rows_good, path=out, bad=report.rows_bad)
+        text = t("cli.convert.done", rows=report.rows_written, path=out, bad=report.rows_bad)
         _tell(terminal, report, text, report_to)
 
     return convert

@@ -90,7 +90,7 @@ class Conversion:
         if kept:
             shown = self.chosen.files.add(out)
             files = self.chosen.again(file)
-        text = self.t("dataset.kept_as", rows=f"{report.rows_good:,}", path=shown, bad=f"{report.rows_bad:,}")
+        text = self.t("dataset.kept_as", rows=f"{report.rows_written:,}", path=shown, bad=f"{report.rows_bad:,}")
         notes = "".join(f'<p class="wb-note">{forms.plain(item.text(self.t.language))}</p>' for item in report.warnings)
         result = gr.update(visible=False) if kept else gr.update(value=str(out), visible=True)
         told = offered_html(text, shown, self.t) if kept else f"<p>{forms.plain(text)}</p>"
