@@ -1,7 +1,7 @@
 """Conversations by the id of a browser tab, kept on the server, so that a refreshed page shows them again.
 
-Each is written to a file whenever a turn is finished or changed (never while an answer is being made), and read from
-there after a restart.
+Each is written to a file whenever a question is asked and a turn is finished or changed (never while an answer grows),
+and read from there after a restart.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from workbench.errors import UserError
 from workbench.models.generate import Scored
 from workbench.ui.app import App
 from workbench.ui.chat import feed, mix
+from workbench.ui.conversations import Conversations
 from workbench.ui.i18n import Texts
 from workbench.ui.tabs import chat
 
@@ -138,6 +139,16 @@ def test_what_another_tab_put_at_a_turn_is_neither_deleted_nor_asked_unseen(tab)
     assert [turn["question"] for turn in now["turns"]] == ["other"] and now["version"] > seen["version"]
     act(tab, "delete", turn=0, asked="other")
     assert [turn["question"] for turn in read(tab)[0]["turns"]] == ["one"]
+
+
+def test_a_question_is_kept_before_its_answer_so_that_a_killed_server_loses_none(tab, home):
+    tab.engine.gate.clear()
+    tab.ask(KEY, "one", ["base", "a"], *OPTIONS)
+    for work in threading.enumerate():
+        if work.name == "chat question":
+            work.join()
+    [turn] = Conversations(home).get(KEY).turns  # of the server that is started next
+    assert turn.question == "one" and {answer.finish for answer in turn.answers.values()} == {"cancelled"}
 
 
 def test_a_second_question_waits_for_the_first_and_stop_ends_one_column(tab):

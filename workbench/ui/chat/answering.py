@@ -46,6 +46,8 @@ def ask(
     events = talk.begin(question and question.strip(), names, place=place, keep=keep)
     if events is None:
         raise UserError("chat_tab.busy")
+    if question is not None:  # whatever becomes of the server, the question stays; the first word does not wait for it
+        threading.Thread(target=talk.save, name="chat question", daemon=True).start()
     work = threading.Thread(target=_answer, args=(app, t, talk, names, events, keep), name="chat answer", daemon=True)
     work.start()
 

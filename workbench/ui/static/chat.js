@@ -104,10 +104,13 @@
       this.say("");
       const begins = ["retry", "continue", "edit"].includes(act);
       if (begins) this.begin(values);
-      const response = await fetch(`${page.root}/chat/act`, {
-        method: "POST", headers: { "content-type": "application/json" },
-        body: JSON.stringify({ id: ownId(), act, lang: page.language, asked: this.drawn[values.turn]?.question, ...values }),
-      });
+      let response;
+      try {
+        response = await fetch(`${page.root}/chat/act`, {
+          method: "POST", headers: { "content-type": "application/json" },
+          body: JSON.stringify({ id: ownId(), act, lang: page.language, asked: this.drawn[values.turn]?.question, ...values }),
+        });
+      } catch { this.follow(); return; }  // the server went away, which the page says; the view is right again with the server
       const answer = await response.json();
       if (answer.id) { switchTo(answer.id); return; }
       if (!response.ok) this.say(answer.error || response.statusText);
