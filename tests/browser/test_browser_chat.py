@@ -113,7 +113,7 @@ def test_one_column_is_stopped_and_goes_on_while_the_others_are_whole(visit, bab
     stopped.get_by_role("button", name="继续这个回答").click()
     expect(stopped.locator(".wb-foot")).not_to_contain_text("已停止", timeout=LONG)
     written(page, 2)
-    assert answers(page, 1).inner_text()[:20] == before[:20]
+    assert answers(page, 1).inner_text().startswith(before[:8])  # it was stopped after ten characters at the earliest
 
 
 def test_a_question_is_edited_into_a_branch_and_both_stay(visit, babbler):
