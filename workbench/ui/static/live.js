@@ -146,11 +146,13 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       if (!first && !this.drawn) return;
       this.drawn = true;
       this.box.hidden = false;
+      const scored = this.extra.identity_score[0].length || this.extra.kept_score[0].length;
+      const height = scored ? 340 : 250;
+      this.box.style.minHeight = `${height}px`;  // its place, while the library loads: what stands below does not jump
       const Plotly = await loadPlotly();
       this.average = { sum: 0, weight: 0 };
       const accent = colour("--wb-accent"), ink = colour("--wb-ink"), line = colour("--wb-line");
       const kept = colour("--wb-kept"), evaluation = colour("--wb-eval");
-      const scored = this.extra.identity_score[0].length || this.extra.kept_score[0].length;
       const one = (x, y, name, more) => ({ x, y, name, type: "scatter", mode: "lines", hovertemplate: `%{y:.4g}<extra>${name}</extra>`, ...more });
       const scores = { yaxis: "y2", mode: "lines+markers", hovertemplate: "%{y:.0%}<extra>%{fullData.name}</extra>" };
       const shown = (values) => ({ showlegend: values.length > 0 });
@@ -163,7 +165,7 @@ window.workbench ??= (() => {  // Gradio may put the head's scripts in twice
       ];
       const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true, fixedrange: false };
       const layout = {
-        uirevision: `${this.revision}`, height: scored ? 340 : 250,
+        uirevision: `${this.revision}`, height,
         margin: { l: 44, r: 12, t: 6, b: 30 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: getComputedStyle(document.body).fontFamily, size: 11, color: ink },
         hovermode: "x unified", hoverlabel: { bgcolor: colour("--wb-panel"), bordercolor: line, font: { color: ink } },
