@@ -7,11 +7,13 @@ turn in the real one, because two trainings at once would slow each other down a
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,11 +36,13 @@ class Trial:
     tokens_per_second: float
     seconds_per_step: float
     peak_memory_bytes: int
-    setup_seconds: float  # imports, weights and data, which the real run needs as well
+    setup_seconds: float  # weights and data, which the real run needs as well
+    import_seconds: float = 0.0  # the libraries, which only the first run of a process needs
 
     def seconds(self, tokens: int) -> float:
-        """How long a run over so many tokens takes, evaluations and questions left out."""
-        return self.setup_seconds + tokens / self.tokens_per_second
+        """How long a run over so many tokens takes in this process, evaluations and questions left out."""
+        imports = 0.0 if "trl" in sys.modules else self.import_seconds
+        return imports + self.setup_seconds + tokens / self.tokens_per_second
 
 
 def measure(spec: Spec, home: Path, stop: threading.Event) -> Trial | None:
@@ -169,7 +173,9 @@ def _child(path: Path, tell: Callable[[str], None]) -> None:
     from workbench.presets import resolve
     from workbench.train.session import train
 
-    spec = resolve(path)
+    spec, began = resolve(path), time.monotonic()
+    importlib.import_module(f"workbench.stages.{spec.stage}")
+    imports = time.monotonic() - began
     run = runs.create(path.parent / "workspace", spec)
     state = train(run, hub=Hub())
     rows = [row for row in run.metrics() if "loss" in row]
@@ -180,7 +186,7 @@ def _child(path: Path, tell: Callable[[str], None]) -> None:
     seconds = (counted[-1]["time"] - rows[0]["time"]) / len(counted)
     tokens = sum(row["tokens_per_second"] for row in counted) / len(counted)
     peak = max(row["memory_bytes"] for row in rows)
-    found = Trial(tokens, seconds, peak, max(0.0, rows[0]["time"] - state["started"] - seconds))
+    found = Trial(tokens, seconds, peak, max(0.0, rows[0]["time"] - state["started"] - seconds), imports)
     tell(json.dumps(asdict(found)))
 
 
