@@ -22,30 +22,38 @@
     known.set(text, found);
     return found;
   }
-  const NAMED = ":is([title], [aria-label]):not(.html-container *)";  // not what we draw ourselves: names are names there
+  const NAMED = "[title], [aria-label]";
   const SPOKEN = ".toast-body, .meta-text, .meta-text-center";
-  function speak() {
-    for (const node of document.querySelectorAll(NAMED))
+  const SENDS = ".submit-button:not([aria-label])";
+  const OURS = ".html-container";  // what we draw ourselves: names are names there, and answers stream
+  const within = (node, selector) => [...(node.matches(selector) ? [node] : []), ...node.querySelectorAll(selector)].filter((part) => !part.closest(OURS));
+  function speak(node) {
+    for (const part of within(node, NAMED))
       for (const name of ["title", "aria-label"]) {
-        const said = node.getAttribute(name);
-        if (said && own(said) !== said) node.setAttribute(name, own(said));
+        const said = part.getAttribute(name);
+        if (said && own(said) !== said) part.setAttribute(name, own(said));
       }
-    for (const node of document.querySelectorAll(SPOKEN)) {
-      const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+    for (const part of within(node.closest(SPOKEN) ?? node, SPOKEN)) {
+      const texts = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
       while (texts.nextNode()) {
         const said = texts.currentNode.data, trimmed = said.trim();
         if (trimmed && own(trimmed) !== trimmed) texts.currentNode.data = said.replace(trimmed, () => own(trimmed));
       }
     }
-    for (const node of document.querySelectorAll(".submit-button:not([aria-label])")) node.setAttribute("aria-label", t("send"));
+    for (const part of within(node, SENDS)) part.setAttribute("aria-label", t("send"));
   }
-  let asked = false;
-  const soon = () => {
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => { asked = false; speak(); });
+  const changed = new Set();  // parts of the page since the last frame
+  const gather = (records) => {
+    const asked = changed.size > 0;
+    for (const { type, target, addedNodes } of records) {
+      const element = target instanceof Element ? target : target.parentElement;
+      if (!element || element.closest(OURS)) continue;
+      if (type === "childList") addedNodes.forEach((node) => changed.add(node instanceof Element ? node : element));
+      else changed.add(element);
+    }
+    if (changed.size && !asked) requestAnimationFrame(() => { const parts = [...changed]; changed.clear(); parts.forEach(speak); });
   };
-  new MutationObserver(soon).observe(document.documentElement,
+  new MutationObserver(gather).observe(document.documentElement,
     { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["title", "aria-label"] });
-  soon();
+  speak(document.documentElement);
 })();
