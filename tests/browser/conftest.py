@@ -18,7 +18,7 @@ def chromium_path() -> str:
     pytest.fail("The browser tests need Chromium: apt-get install chromium fonts-noto-cjk (or your system's package).")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright's loop keeps the thread: other tests may need one of their own
 def browser():
     from playwright.sync_api import Locator, expect, sync_playwright
 
