@@ -24,6 +24,9 @@ def ask(tmp_path):
 
     yield post
     app.close()
+    for thread in threading.enumerate():
+        if thread.name == "counting data":  # it imports: transformers' lazy modules bear no second thread that does
+            thread.join(60)
 
 
 def test_memory_is_told_at_once_and_the_data_are_counted_meanwhile(ask):
