@@ -72,6 +72,7 @@
 
     /* Read what the server tells until it has told everything. wait: an answer is about to begin. */
     async follow(wait = false) {
+      if (wait) this.awaits();
       this.reading?.abort();
       const reading = this.reading = new AbortController();
       this.following = true;
@@ -120,6 +121,7 @@
 
     /* What is clicked once more meanwhile is not asked twice. */
     begin({ turn, column }) {
+      this.awaits();
       this.mark(true);
       const nodes = this.cells.get(`${turn} ${column}`);
       if (nodes) { nodes.root.dataset.state = "writing"; this.drawn[turn].from = ""; }
@@ -142,10 +144,10 @@
     }
 
     busy(answering) {
-      if (this.answering && !answering) {
-        if (this.untilEnd) this.say("");
-        this.speak();
-      }
+      const ended = this.answering && !answering;
+      if (ended && this.untilEnd) this.say("");
+      // A short answer may be whole before this view hears that one began.
+      if (ended || (!answering && this.heard !== undefined && this.heard !== this.last())) this.speak();
       this.answering = answering;
       this.mark(answering);
     }
@@ -205,10 +207,13 @@
     }
 
     /* Answers that are whole, for those who listen to the page; while they grow it would never fall silent. */
-    speak() {
+    speak() { this.spoken.textContent = this.last(); this.heard = undefined; }
+    awaits() { this.heard ??= this.last(); }
+
+    last() {
       const cells = this.drawn.at(-1)?.node.querySelectorAll(".wb-answer") ?? [];
       const line = (cell) => `${cell.querySelector(".wb-cell-name").textContent}: ${[".wb-said", ".wb-cell-error"].map((part) => cell.querySelector(part)?.textContent.trim() ?? "").join(" ").slice(0, SPOKEN)}`;
-      this.spoken.textContent = [...cells].map(line).join("\n");
+      return [...cells].map(line).join("\n");
     }
 
     head({ name, label, own }, slot) {
